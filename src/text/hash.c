@@ -1,0 +1,104 @@
+#include "text/hash.h"
+
+#include "base/err.h"
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+
+static void digest(const EVP_MD *md, struct str data, uint8_t *out)
+{
+    if (EVP_Digest(data.n ? data.p : "", data.n, out, NULL, md, NULL) != 1)
+        err_fatal("OpenSSL has no %s", EVP_MD_get0_name(md));
+}
+
+void hash_sha1(struct str data, uint8_t out[20])
+{
+    digest(EVP_sha1(), data, out);
+}
+
+void hash_sha256(struct str data, uint8_t out[32])
+{
+    digest(EVP_sha256(), data, out);
+}
+
+/* The encodings write so many bits a character, the highest first, and pad to a multiple of so many characters. */
+
+struct code {
+    unsigned bits, group;
+    const char *alphabet;
+};
+
+static const struct code hex = {4, 1, "0123456789abcdef"};
+static const struct code base32 = {5, 1, "abcdefghijklmnopqrstuvwxyz234567"};
+static const struct code base64 = {6, 4, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"};
+
+static struct str encode(struct arena *a, const struct code *code, const uint8_t *bytes, size_t n)
+{
+    char *p = arena_alloc(a, n * 8 / code->bits + 4); // a begun character, two of padding and the NUL
+    size_t len = 0;
+    unsigned held = 0, have = 0, mask = (1u << code->bits) - 1;
+    for (size_t i = 0; i < n; i++) {
+        held = (held << 8 | bytes[i]) & 0xFFFF;
+        for (have += 8; have >= code->bits; have -= code->bits)
+            p[len++] = code->alphabet[held >> (have - code->bits) & mask];
+    }
+    if (have > 0)
+        p[len++] = code->alphabet[held << (code->bits - have) & mask];
+    while (len % code->group != 0)
+        p[len++] = '=';
+    p[len] = '\0';
+    return (struct str){p, len};
+}
+
+struct str hash_hex(struct arena *a, const uint8_t *bytes, size_t n)
+{
+    return encode(a, &hex, bytes, n);
+}
+
+struct str hash_base32(struct arena *a, const uint8_t *bytes, size_t n)
+{
+    return encode(a, &base32, bytes, n);
+}
+
+struct str hash_base64(struct arena *a, const uint8_t *bytes, size_t n)
+{
+    return encode(a, &base64, bytes, n);
+}
+
+// The text without its padding; false when that is not what the length asks for.
+static bool base64_body(struct str *text)
+{
+    if (text->n % 4 != 0)
+        return false;
+    for (int i = 0; i < 2 && text->n > 0 && text->p[text->n - 1] == '='; i++)
+        text->n--;
+    return text->n % 4 != 1;
+}
+
+bool hash_base64_decode(struct arena *a, struct str text, struct str *out)
+{
+    if (!base64_body(&text))
+        return false;
+    char *p = arena_alloc(a, text.n / 4 * 3 + 3);
+    size_t len = 0;
+    unsigned held = 0, have = 0;
+    for (size_t i = 0; i < text.n; i++) {
+        const char *hit = text.p[i] ? strchr(base64.alphabet, text.p[i]) : NULL;
+        if (!hit)
+            return false;
+        held = (held << 6 | (unsigned)(hit - base64.alphabet)) & 0xFFFF;
+        have += 6;
+        if (have >= 8)
+            p[len++] = (char)(held >> (have -= 8) & 0xFF);
+    }
+    if ((held & ((1u << have) - 1)) != 0)
+        return false;
+    p[len] = '\0';
+    *out = (struct str){p, len};
+    return true;
+}
+
+bool hash_equal(struct str a, struct str b)
+{
+    return a.n == b.n && (a.n == 0 || CRYPTO_memcmp(a.p, b.p, a.n) == 0);
+}

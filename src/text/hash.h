@@ -1,0 +1,17 @@
+/* Digests (OpenSSL EVP) and their encodings. */
+#ifndef SPANDREL_TEXT_HASH_H
+#define SPANDREL_TEXT_HASH_H
+
+#include "base/arena.h"
+
+void hash_sha1(struct str data, uint8_t out[20]);
+void hash_sha256(struct str data, uint8_t out[32]);
+struct str hash_hex(struct arena *a, const uint8_t *bytes, size_t n);    // lower case
+struct str hash_base64(struct arena *a, const uint8_t *bytes, size_t n); // RFC 4648 section 4, padded
+struct str hash_base32(struct arena *a, const uint8_t *bytes, size_t n); // [a-z2-7], no padding
+// RFC 4648 section 4; false on any other character, wrong padding or trailing bits.
+bool hash_base64_decode(struct arena *a, struct str text, struct str *out);
+// True in constant time for the length.
+bool hash_equal(struct str a, struct str b);
+
+#endif
