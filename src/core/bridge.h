@@ -1,0 +1,118 @@
+/* The core: a pure function from (state, event) to effects. It reads no clock, does no I/O, calls nobody.
+ *
+ * bridge_step() appends effects in the order in which they are to be carried out. It emits at most BRIDGE_EFFECTS of
+ * them; when there is more to say (a resync after a reconnect, a shutdown) `more` is set, and the next EV_TICK goes on
+ * where it stopped. The app calls that tick when the output has drained, so the speed of the slowest reader paces it.
+ */
+#ifndef SPANDREL_CORE_BRIDGE_H
+#define SPANDREL_CORE_BRIDGE_H
+
+#include "core/event.h"
+#include "core/row.h"
+#include "core/view.h"
+
+enum { BRIDGE_EFFECTS = 256 };
+
+enum effect_kind {
+    EFFECT_NORTH,   // to the XMPP side, over ev->component
+    EFFECT_SOUTH,   // to ev->adapter
+    EFFECT_GATED,   // to ev->adapter, once the rows copied into the current batch are durable (JOURNALED)
+    EFFECT_STORE,   // write this row
+    EFFECT_OPERATE, // text to the component itself: an operation of ev->user, in ev->body, answered to ev->user from
+                    // ev->to
+    EFFECT_NOTICE,  // tell the admins ev->body by XMPP, and log it
+};
+
+struct effect {
+    enum effect_kind kind;
+    const struct event *ev; // in the arena; NULL for EFFECT_STORE
+    const struct row *row;  // in the arena; for EFFECT_STORE
+};
+
+struct effects {
+    struct arena *arena; // holds all that the effects point to; the caller resets it after carrying them out
+    struct effect *v;    // in the arena
+    size_t count, cap;
+    bool more;
+};
+
+void effects_init(struct effects *out, struct arena *a);
+
+struct bridge;
+
+struct bridge_component { // a domain of ours
+    struct str domain;
+    struct str name; // for display
+};
+
+struct bridge_adapter { // an adapter instance; one that has gone keeps its number, with an empty name
+    struct str name;    // permanent: key of its identities in the store
+    uint16_t component; // its domain: index (1..) into the components
+    bool offer;         // registered users are asked to subscribe to its contacts
+};
+
+struct bridge_config { // borrowed for the call, copied
+    const struct bridge_component *components;
+    size_t component_count;
+    const struct bridge_adapter *adapters;
+    size_t adapter_count;
+    const struct str *rules; // access rules in order, see policy.h
+    size_t rule_count;
+    const struct str *groups; // "name=member,member,..."
+    size_t group_count;
+    uint64_t seed;
+};
+
+// ERR_CONF when a rule or group is malformed (*msg names it).
+enum err bridge_create(const struct bridge_config *cfg, struct bridge **out, struct errmsg *msg) MUST_CHECK;
+void bridge_destroy(struct bridge *b);
+// New rules, groups, names; adapters may come (at the end) and go (identities stay, as offline). The old configuration
+// stays in force when this fails.
+enum err bridge_reconfigure(struct bridge *b, const struct bridge_config *cfg, struct errmsg *msg) MUST_CHECK;
+// A row read at start, before any step. ERR_EXISTS, ERR_BADREQ: skipped, to be logged by the caller.
+enum err bridge_restore(struct bridge *b, const struct row *row) MUST_CHECK;
+
+void bridge_step(struct bridge *b, const struct event *ev, struct effects *out);
+// Monotonic ms at which the core wants EV_TICK; INT64_MAX for never.
+int64_t bridge_deadline(const struct bridge *b);
+
+/* Questions, for what the XMPP side answers by itself (disco, vCard, forms) and for operations. They change nothing. */
+
+// The identity behind `to` as `user` (bare or full) may see it. ERR_NOTFOUND when there is none *or* the user may not
+// see it: the two cannot be told apart. Admins see quarantined ones.
+enum err bridge_find(const struct bridge *b, const struct jid *user, const struct jid *to,
+                     struct identity_view *out) MUST_CHECK;
+// By the adapter's own name, regardless of rights (view->rights are those of `user`, which may be NULL).
+enum err bridge_find_key(const struct bridge *b, uint16_t adapter, struct str key, const struct jid *user,
+                         struct identity_view *out) MUST_CHECK;
+// Walks the identities of a component (0: of all) that `user` may see: start with *at = 0; false at the end.
+bool bridge_next(const struct bridge *b, uint16_t component, const struct jid *user, uint32_t *at,
+                 struct identity_view *out);
+// Rights on the component itself: RIGHT_REGISTER, RIGHT_ADMIN; RIGHT_SEE when the user may see or register anything.
+unsigned bridge_rights(const struct bridge *b, uint16_t component, const struct jid *user);
+bool bridge_registered(const struct bridge *b, uint16_t component, const struct jid *user);
+
+struct subscription_view {
+    struct str user; // bare JID
+    struct str local, domain;
+    unsigned state; // enum subscription
+};
+// Walks subscriptions, of one user (bare JID) when it is not NULL.
+bool bridge_next_subscription(const struct bridge *b, const struct jid *user, uint32_t *at,
+                              struct subscription_view *out);
+
+// Whether a rule could be added by GRANT now: ERR_CONF with what is wrong with it.
+enum err bridge_check_rule(const struct bridge *b, struct str rule, struct errmsg *msg) MUST_CHECK;
+// Whether `user` (a full JID) is in the room `room` under the nick that is its resource (XEP-0410).
+bool bridge_is_occupant(const struct bridge *b, const struct jid *user, const struct jid *room);
+
+// Access rules in force, in order: those of the configuration (number 0), then those added by GRANT. False at the end.
+bool bridge_next_rule(const struct bridge *b, size_t *at, uint64_t *number, struct str *rule);
+
+struct bridge_stat {
+    size_t identities, quarantined, users, subscriptions, registrations, rooms, pending; // pending: outcomes awaited
+    size_t bytes;                                                                        // memory of all tables
+};
+void bridge_stat(const struct bridge *b, struct bridge_stat *out);
+
+#endif

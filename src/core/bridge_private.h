@@ -1,0 +1,157 @@
+/* What the files of the bridge share. */
+#ifndef SPANDREL_CORE_BRIDGE_PRIVATE_H
+#define SPANDREL_CORE_BRIDGE_PRIVATE_H
+
+#include "base/rng.h"
+#include "core/bridge.h"
+#include "core/job.h"
+#include "core/pending.h"
+#include "core/policy.h"
+#include "core/room.h"
+#include "core/subscription.h"
+
+enum { SOURCE_IDENTITIES_MAX = 1000000, OFFER_MAX = 200 };
+
+struct component {
+    char *domain, *name;
+    bool up;       // its link
+    uint32_t self; // handle of the identity that stands for the component itself: without localpart, key and source
+};
+
+// Who speaks for identities: an adapter's name, for ever. Its number is that of the configuration, 0 while it is not in
+// there.
+struct source {
+    char *name;
+    uint16_t number, component;
+    bool offer;
+    enum { SOURCE_UNKNOWN, SOURCE_UP, SOURCE_DOWN } link;
+    uint32_t count; // of identities
+    bool full;      // the admins were told
+};
+
+struct bridge {
+    struct policy *policy;
+    struct component *components; // number - 1
+    struct source *sources;       // [0] stands for the components
+    uint16_t *numbers;            // of an adapter - 1 -> index of its source, 0 for none
+    size_t component_count, source_count, number_count;
+    struct mapping map;
+    struct rooms rooms;
+    struct pendings pendings;
+    struct jobs jobs;
+    struct rng rng;
+    uint64_t tokens; // the last one given
+    uint64_t rules;  // number of the last rule that was granted
+    uint64_t lost;   // what could not be sent, since the link was down
+    int64_t now, wall;
+    bool stopping;
+    bool wake; // jobs were started outside of a step
+};
+
+/* effects.c: each copies the event or row itself; what it points to must live as long as the arena of the effects. */
+
+bool effects_fit(const struct effects *out, size_t n);
+void say_north(struct bridge *b, struct effects *out, const struct event *ev); // dropped while ev->component is down
+void say_south(struct bridge *b, struct effects *out, const struct event *ev);
+// `adapter`: the one that has logged it itself, or 0.
+void say_notice(struct bridge *b, struct effects *out, uint16_t component, uint16_t adapter, struct str text);
+void say_operate(struct bridge *b, struct effects *out, const struct event *ev);
+void say_gated(struct bridge *b, struct effects *out, uint16_t adapter, uint64_t token);
+void say_refused(struct bridge *b, struct effects *out, uint16_t adapter, uint64_t token, enum err err);
+void store_row(struct effects *out, const struct row *row);
+void store_identity(struct bridge *b, struct effects *out, const struct identity *id, bool gone);
+// An error in answer to `ev`.
+void bounce(struct bridge *b, struct effects *out, const struct event *ev, enum event_kind about, enum err err,
+            struct str text);
+// An event that speaks for an identity, from its bare address, to nobody yet; strings are in the arena.
+struct event speak_for(struct bridge *b, struct effects *out, enum event_kind kind, const struct identity *id);
+
+/* access.c */
+
+struct component *component_of(const struct bridge *b, uint16_t number); // NULL when there is none
+bool component_up(const struct bridge *b, uint16_t number);
+bool is_self(const struct identity *id);                            // it stands for a component
+struct source *source_of(const struct bridge *b, uint16_t adapter); // by the adapter's number; NULL when there is none
+unsigned rights_on_component(const struct bridge *b, uint16_t component, const struct jid *user);
+// What the rules say, without a look at scope and quarantine.
+unsigned rights_on(const struct bridge *b, const struct identity *id, const struct jid *user);
+// 0 when the identity does not exist for this user.
+unsigned rights_seen(const struct bridge *b, const struct identity *id, const struct jid *user);
+// The identity (or the component itself) behind a virtual JID, whoever asks; NULL when there is none.
+struct identity *addressed(const struct bridge *b, const struct jid *user, const struct jid *to);
+// The same as this user may see it.
+struct identity *seen(const struct bridge *b, const struct jid *user, const struct jid *to, unsigned *rights);
+// Of an adapter's event, by its key; NULL when there is none, or it is being forgotten.
+struct identity *named(const struct bridge *b, const struct event *ev);
+
+/* roster.c: what is between a user and an identity, and what both sides are told of it. */
+
+// Sets and stores the state; the record is gone afterwards when nothing is left.
+void roster_set(struct bridge *b, struct effects *out, struct sub *s, unsigned state);
+// Ends all; the user is told. At most ROSTER_END effects.
+enum { ROSTER_END = 6 };
+void roster_end(struct bridge *b, struct effects *out, struct sub *s, bool unsubscribe);
+// The present presence of the identity, to one address.
+void roster_present(struct bridge *b, struct effects *out, const struct identity *id, const struct jid *user);
+// UNAVAILABLE to one address, whatever its presence is.
+void roster_unavailable(struct bridge *b, struct effects *out, const struct identity *id, const struct jid *user);
+// To the subscriber's bare address, when he is owed it and may still see it; else that is ended. At most ROSTER_END
+// effects.
+void roster_push(struct bridge *b, struct effects *out, struct sub *s);
+bool roster_owed(const struct sub *s);
+// Asks the user to subscribe. Unless `again`, only who was not asked before and is not subscribed. Tells whether it
+// asked.
+bool roster_offer(struct bridge *b, struct effects *out, struct user *u, struct identity *id, bool again);
+void store_registration(struct bridge *b, struct effects *out, struct str user, uint16_t component, bool gone);
+
+/* Handlers of events. Those of adapters' events return why an event was not taken. */
+
+typedef void north_handler(struct bridge *b, const struct event *ev, struct effects *out);
+typedef enum err south_handler(struct bridge *b, const struct event *ev, struct effects *out);
+
+north_handler presence_available, presence_unavailable, presence_subscribe, presence_subscribed, presence_unsubscribe;
+north_handler presence_unsubscribed, presence_probe;
+north_handler message_step, typing_in, command_in, subject_in, bounce_in;
+north_handler room_join_in, room_part_in;
+north_handler register_in, unregister_in;
+north_handler component_link_up, component_link_down;
+north_handler offer_in, withdraw_in, approve_in, forget_in, grant_in, revoke_in, committed_in, tick_in, shutdown_in;
+
+south_handler presence_changed, message_out, room_join_out, room_part_out, subject_out;
+south_handler identity_out, forget_out, state_out, delivered_out, failed_out, adapter_link_up, adapter_link_down,
+    adapter_notice;
+
+/* message.c */
+
+// Hands the event to the identity's adapter with a fresh token and remembers who asked; bounces when there are too
+// many.
+void ask_adapter(struct bridge *b, const struct event *ev, struct effects *out, const struct identity *id,
+                 unsigned rights);
+// Ends with an error what passed its deadline.
+void asks_expire(struct bridge *b, struct effects *out);
+
+/* room_step.c: of events about identities that are rooms. */
+
+void room_user_message(struct bridge *b, const struct event *ev, struct effects *out, struct identity *id,
+                       unsigned rights);
+void room_user_subject(struct bridge *b, const struct event *ev, struct effects *out, struct identity *id,
+                       unsigned rights);
+void room_user_available(struct bridge *b, const struct event *ev, struct effects *out, struct identity *id);
+enum err room_adapter_message(struct bridge *b, const struct event *ev, struct effects *out, struct identity *id);
+// The outcome of what a user said: it is heard now.
+void room_reflect(struct bridge *b, struct effects *out, const struct event *ask);
+// Takes a client out; `why` is told to it and to the others.
+void room_kick(struct bridge *b, struct effects *out, struct room *r, struct client *c, struct str why);
+// Tells every client that it is out, and nobody else; true when none is left.
+bool room_clear(struct bridge *b, struct effects *out, struct room *r, struct str why);
+
+/* presence.c */
+
+void presence_say(struct bridge *b, struct effects *out, const struct identity *id); // to all its subscribers
+
+/* resync.c */
+
+void push_start(struct bridge *b, struct effects *out, uint16_t component); // says all presence of a component again
+void review(struct bridge *b, struct effects *out);                         // what is no longer allowed ends
+
+#endif

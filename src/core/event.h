@@ -1,0 +1,146 @@
+/* The neutral event: what the XMPP side, the adapters and the core say to each other.
+ *
+ * Words of this file belong to no protocol. An event borrows all its strings for the length of the call it is handed
+ * to; who keeps one copies it (event_copy). The time is inside the event: the core reads no clock. */
+#ifndef SPANDREL_CORE_EVENT_H
+#define SPANDREL_CORE_EVENT_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "text/jid.h"
+
+// N: from the XMPP side into the core; n: from the core to the XMPP side. A: from an adapter into the core; a: from the
+// core to an adapter. O: from the operations table or the app into the core.
+#define EVENT_LIST(X)                                                                                                  \
+    X(MESSAGE, "message")           /* N n A a: text to or from a contact or a room */                                 \
+    X(TYPING, "typing")             /* N n A a: `typing` tells which state (XEP-0085) */                               \
+    X(RECEIPT, "receipt")           /* n: `id` has reached the far side (XEP-0184) */                                  \
+    X(BOUNCE, "bounce")             /* N: what we sent came back as an error; n: an error in answer to `id` */         \
+    X(AVAILABLE, "available")       /* N: a user's; n: an identity's; A: an identity's, with show and text */          \
+    X(UNAVAILABLE, "unavailable")   /* N n A */                                                                        \
+    X(SUBSCRIBE, "subscribe")       /* N n */                                                                          \
+    X(SUBSCRIBED, "subscribed")     /* N n */                                                                          \
+    X(UNSUBSCRIBE, "unsubscribe")   /* N n */                                                                          \
+    X(UNSUBSCRIBED, "unsubscribed") /* N n */                                                                          \
+    X(PROBE, "probe")               /* N n */                                                                          \
+    X(JOIN, "join")                 /* N: a user into a room as `nick`; n A: an occupant `nick` is there; a */         \
+    X(PART, "part")                 /* N n A a */                                                                      \
+    X(SUBJECT, "subject")           /* N n A a: of a room, in `body` */                                                \
+    X(REGISTER, "register")         /* N O: a user registers with the gateway (XEP-0077) */                            \
+    X(UNREGISTER, "unregister")     /* N O */                                                                          \
+    X(RESULT, "result")             /* n: positive answer to the request `id` (IQ or command), text in `body` */       \
+    X(COMMAND, "command")           /* N a: a command of an identity with form fields */                               \
+    X(IDENTITY, "identity")         /* A: an identity exists, or its name, class or group changed */                   \
+    X(FORGET, "forget")             /* A O a: an identity exists no more; its subscribers are told */                  \
+    X(STATE, "state")               /* A: a row of the adapter's own state to keep (empty `blob`: to drop) */          \
+    X(LINK_UP, "link-up")           /* N A: a component stream or an adapter's link works */                           \
+    X(LINK_DOWN, "link-down")       /* N A: it does not; `err`, `body` say why */                                      \
+    X(NOTICE, "notice")             /* A: `body` is for those who operate the bridge */                                \
+    X(DELIVERED, "delivered")       /* A: outcome of `token`: the far side has it; an answer for people in `body` */   \
+    X(FAILED, "failed")             /* A a: outcome of `token`: `err`, text in `body` */                               \
+    X(JOURNALED, "journaled")       /* a: the event posted with `token` is durable */                                  \
+    X(REFUSED, "refused")           /* a: the event posted with `token` was not taken; `err` */                        \
+    X(SETTLED, "settled")           /* a: the event posted with `token` has reached its end */                         \
+    X(OFFER, "offer")               /* O: ask `user` to subscribe to `key`/`to` */                                     \
+    X(WITHDRAW, "withdraw")         /* O: end all between `user` and `to` */                                           \
+    X(APPROVE, "approve")           /* O: a quarantined identity `to` becomes visible */                               \
+    X(GRANT, "grant")               /* O: add the access rule in `rule` */                                             \
+    X(REVOKE, "revoke")             /* O: remove the access rule numbered `number` */                                  \
+    X(COMMITTED, "committed")       /* O: the store has made every batch up to `number` durable */                     \
+    X(TICK, "tick")                 /* O: the deadline of bridge_deadline() has come, or MORE was said */              \
+    X(SHUTDOWN, "shutdown")         /* O: tell all subscribers that all is unavailable */
+
+enum event_kind {
+#define EVENT_ENUM(name, text) EV_##name,
+    EVENT_LIST(EVENT_ENUM)
+#undef EVENT_ENUM
+        EV_COUNT
+};
+
+// RFC 6121 section 4.7.2.1, plus what is no presence at all.
+enum show { SHOW_OFFLINE, SHOW_XA, SHOW_AWAY, SHOW_ONLINE, SHOW_CHAT, SHOW_DND };
+
+enum typing { TYPING_ACTIVE, TYPING_COMPOSING, TYPING_PAUSED, TYPING_INACTIVE, TYPING_GONE };
+
+enum identity_kind { IDENTITY_CONTACT, IDENTITY_ROOM, IDENTITY_KINDS };
+
+// Rights, adapter-neutral. Each but RIGHT_SEE is worth something only together with RIGHT_SEE.
+enum right {
+    RIGHT_SEE = 1,       // know that it exists: browse, subscribe, presence
+    RIGHT_READ = 2,      // get its messages and readings
+    RIGHT_SEND = 4,      // talk to it, ask it
+    RIGHT_COMMAND = 8,   // change it
+    RIGHT_REGISTER = 16, // register with the gateway
+    RIGHT_ADMIN = 32,    // operate the bridge
+};
+
+// How a message is addressed (RFC 6121 section 5.2.2).
+enum message_type { MESSAGE_CHAT, MESSAGE_NORMAL, MESSAGE_GROUPCHAT, MESSAGE_HEADLINE };
+
+enum event_flag {
+    EVENT_RECEIPT_WANTED = 1, // the sender asks for a receipt (XEP-0184)
+    EVENT_ENCRYPTED = 2,      // end-to-end encrypted: what body there is must not be forwarded
+    EVENT_JOIN = 4,           // AVAILABLE from a user that asks to enter a room
+    EVENT_SNAPSHOT = 8,       // not news: state as it was (retained, restored, history)
+    EVENT_QUARANTINE = 16,    // IDENTITY: not to be seen before an admin approves
+    EVENT_DURABLE = 32,       // posted by an adapter that holds an acknowledgement for it
+    EVENT_SELF = 64,          // JOIN/PART/MESSAGE n: about the receiver itself
+    EVENT_HIDDEN_BODY = 128,  // log no length, no body
+};
+
+struct event_field { // of a form
+    struct str name;
+    struct str value;
+};
+
+struct event {
+    enum event_kind kind;
+    enum event_kind about; // RESULT, BOUNCE: what kind of event `id` was
+    unsigned flags;        // enum event_flag
+    int64_t now;           // monotonic ms
+    int64_t wall;          // ms since 1970; for MESSAGE with `stamp` the time of arrival
+    uint64_t token;        // joins a request with its outcome; 0: no outcome wanted
+    uint64_t number;       // COMMITTED, REVOKE
+    uint16_t adapter;      // instance (1..), 0 when it is about none
+    uint16_t component;    // component link (1..) it came by or goes out on, 0 when it is about none
+    unsigned rights;       // a: what the user may do with the identity (enum right)
+
+    struct jid
+        user;       // the XMPP user: full where a resource is known, bare otherwise; domain empty when it is about none
+    struct jid to;  // the virtual JID (N: as addressed; n: as it answers), with resource where there is one
+    struct str key; // the adapter's own name for the identity: permanent, opaque to the core
+    struct str id;  // stanza id (N n), message id of the far side (A)
+
+    struct str body; // text, subject, reason, answer
+    struct str nick; // of a room occupant; of an identity in SUBSCRIBE n
+    int64_t stamp;   // when it was said, if not now (wall ms), else 0 (XEP-0203)
+    enum err err;
+    enum show show;
+    enum typing typing;
+    enum message_type type;
+
+    // IDENTITY, and n where presence or a subscription speaks for an identity
+    enum identity_kind identity;
+    struct str
+        name; // for display; PART n a: the nick that the occupant `nick` has from now on, when he only changed it
+    struct str wish;  // text to mint the localpart from, when it is new
+    struct str cls;   // device class or the like: chooses the avatar; [a-z0-9_]{0,31}
+    struct str group; // "area" or the like; may be empty
+
+    struct str command; // COMMAND: its node
+    const struct event_field *fields;
+    size_t field_count;
+
+    struct str blob; // STATE: under `key`
+    struct str rule; // GRANT: as in the configuration
+};
+
+const char *event_name(enum event_kind kind);
+const char *show_name(enum show show); // "offline", "xa", "away", "online", "chat", "dnd"
+const char *right_name(enum right right);
+// The rights named in a comma or space separated list ("see, read"); false for an unknown word, which *bad then holds.
+bool right_parse(struct str text, unsigned *rights, struct str *bad);
+// A deep copy into the arena, pointers and all.
+struct event *event_copy(struct arena *a, const struct event *ev);
+
+#endif

@@ -1,0 +1,152 @@
+/* Questions about the bridge's state; they change nothing. */
+#include "core/bridge_private.h"
+
+static void view(const struct bridge *b, const struct identity *id, unsigned rights, struct identity_view *out)
+{
+    const struct source *s = &b->sources[id->source];
+    *out = (struct identity_view){
+        .handle = id->handle,
+        .adapter = s->number,
+        .component = id->component,
+        .kind = (enum identity_kind)id->kind,
+        .local = identity_part(id, PART_LOCAL),
+        .domain = str_c(component_of(b, id->component)->domain),
+        .scope = identity_part(id, PART_SCOPE),
+        .key = identity_part(id, PART_KEY),
+        .name = identity_part(id, PART_NAME),
+        .cls = identity_part(id, PART_CLS),
+        .group = identity_part(id, PART_GROUP),
+        .resource = str_c(s->name),
+        .show = (enum show)id->show,
+        .text = identity_text(id),
+        .quarantined = id->quarantined,
+        .changed = id->changed,
+        .rights = rights,
+        .subscribers = id->subscribers,
+        .since = id->since,
+    };
+}
+
+enum err bridge_find(const struct bridge *b, const struct jid *user, const struct jid *to, struct identity_view *out)
+{
+    static const struct jid nobody;
+    unsigned rights = 0;
+    const struct identity *id = user ? seen(b, user, to, &rights) : addressed(b, &nobody, to);
+    if (!id || is_self(id) || id->dying)
+        return ERR_NOTFOUND;
+    view(b, id, rights, out);
+    return ERR_OK;
+}
+
+enum err bridge_find_key(const struct bridge *b, uint16_t adapter, struct str key, const struct jid *user,
+                         struct identity_view *out)
+{
+    const struct identity *id = named(b, &(struct event){.adapter = adapter, .key = key});
+    if (!id)
+        return ERR_NOTFOUND;
+    view(b, id, user ? rights_on(b, id, user) : 0, out);
+    return ERR_OK;
+}
+
+bool bridge_next(const struct bridge *b, uint16_t component, const struct jid *user, uint32_t *at,
+                 struct identity_view *out)
+{
+    for (const struct identity *id; (id = pool_next(&b->map.identities.pool, at));) {
+        if (is_self(id) || id->dying || (component && id->component != component))
+            continue;
+        unsigned rights = user ? rights_seen(b, id, user) : 0;
+        if (user && !rights)
+            continue;
+        view(b, id, rights, out);
+        return true;
+    }
+    return false;
+}
+
+unsigned bridge_rights(const struct bridge *b, uint16_t component, const struct jid *user)
+{
+    return user ? rights_on_component(b, component, user) : 0;
+}
+
+bool bridge_registered(const struct bridge *b, uint16_t component, const struct jid *user)
+{
+    const struct component *c = component_of(b, component);
+    const struct user *u = user ? user_find(&b->map.users, user) : NULL;
+    const struct sub *s = c ? sub_find(&b->map, u, identity_at(&b->map.identities, c->self)) : NULL;
+    return s && s->registered;
+}
+
+static void sub_view(const struct bridge *b, const struct sub *s, struct subscription_view *out)
+{
+    const struct identity *id = sub_identity(&b->map, s);
+    *out = (struct subscription_view){
+        .user = user_jid_text(sub_user(&b->map, s)),
+        .local = identity_part(id, PART_LOCAL),
+        .domain = str_c(component_of(b, id->component)->domain),
+        .state = s->state,
+    };
+}
+
+// The next of one user's, in the order of his chain: *at is 0 at first, then the one to be shown next, or UINT32_MAX.
+static const struct sub *next_of_user(const struct bridge *b, const struct jid *user, uint32_t *at)
+{
+    if (*at == 0) {
+        const struct user *u = user_find(&b->map.users, user);
+        *at = u && u->subs ? u->subs : UINT32_MAX;
+    }
+    const struct sub *s = sub_at(&b->map, *at);
+    if (s)
+        *at = s->user_next ? s->user_next : UINT32_MAX;
+    return s;
+}
+
+bool bridge_next_subscription(const struct bridge *b, const struct jid *user, uint32_t *at,
+                              struct subscription_view *out)
+{
+    for (const struct sub *s; (s = user ? next_of_user(b, user, at) : pool_next(&b->map.subs, at));) {
+        if (!s->state) // a registration alone
+            continue;
+        sub_view(b, s, out);
+        return true;
+    }
+    return false;
+}
+
+bool bridge_next_rule(const struct bridge *b, size_t *at, uint64_t *number, struct str *rule)
+{
+    if (*at >= policy_rule_count(b->policy))
+        return false;
+    policy_rule(b->policy, (*at)++, number, rule);
+    return true;
+}
+
+enum err bridge_check_rule(const struct bridge *b, struct str rule, struct errmsg *msg)
+{
+    return policy_check_rule(b->policy, rule, msg);
+}
+
+bool bridge_is_occupant(const struct bridge *b, const struct jid *user, const struct jid *room)
+{
+    const struct identity *id = addressed(b, user, room);
+    const struct room *r = id ? room_of(&b->rooms, id) : NULL;
+    const struct client *c = r ? room_client(r, user) : NULL;
+    return c && str_eq(room_nick(c->occupant), room->resource);
+}
+
+void bridge_stat(const struct bridge *b, struct bridge_stat *out)
+{
+    size_t subscriptions = 0;
+    uint32_t at = 0;
+    for (const struct sub *s; (s = pool_next(&b->map.subs, &at));)
+        subscriptions += s->state != 0;
+    *out = (struct bridge_stat){
+        .identities = b->map.identities.pool.count - b->component_count,
+        .quarantined = b->map.identities.quarantined,
+        .users = b->map.users.pool.count,
+        .subscriptions = subscriptions,
+        .registrations = b->map.registrations,
+        .rooms = b->rooms.pool.count,
+        .pending = b->pendings.pool.count,
+        .bytes = mapping_bytes(&b->map) + pendings_bytes(&b->pendings) + pool_bytes(&b->rooms.pool),
+    };
+}

@@ -1,0 +1,174 @@
+/* Bulk work over whole tables, paced by ticks: after a reconnect, after new rules, when an adapter goes, at the end.
+ *
+ * Each walks a table in the order of handles, so records may come and go between two steps: one that comes behind the
+ * walk was told everything when it came, one that goes is not met any more. */
+#include "core/bridge_private.h"
+
+void push_start(struct bridge *b, struct effects *out, uint16_t component)
+{
+    struct job *j = jobs_find(b, JOB_PUSH, component, 0);
+    if (j)
+        j->at = 0;
+    else
+        job_start(b, out, &(struct job){.kind = JOB_PUSH, .component = component});
+}
+
+static bool in_component(const struct bridge *b, const struct sub *s, uint16_t component)
+{
+    return sub_identity(&b->map, s)->component == component;
+}
+
+bool push_run(struct bridge *b, struct job *j, struct effects *out)
+{
+    for (unsigned visits = 0; visits < JOB_VISITS; visits++) {
+        if (!effects_fit(out, ROSTER_END))
+            return false;
+        struct sub *s = pool_next(&b->map.subs, &j->at);
+        if (!s)
+            return true;
+        if (in_component(b, s, j->component))
+            roster_push(b, out, s);
+    }
+    return false;
+}
+
+/* Review */
+
+void review(struct bridge *b, struct effects *out)
+{
+    for (uint16_t c = 1; c <= b->component_count; c++) {
+        struct job *j = jobs_find(b, JOB_REVIEW, c, 0);
+        if (j) {
+            j->at = 0;
+            j->phase = 0;
+        } else {
+            job_start(b, out, &(struct job){.kind = JOB_REVIEW, .component = c});
+        }
+    }
+}
+
+static void review_sub(struct bridge *b, struct effects *out, struct sub *s)
+{
+    struct jid user = user_jid(sub_user(&b->map, s));
+    bool held = roster_owed(s) || (s->state & (SUB_FROM_USER | SUB_PENDING_OUT));
+    if (held && !rights_seen(b, sub_identity(&b->map, s), &user))
+        roster_end(b, out, s, false);
+}
+
+static bool review_subs(struct bridge *b, struct job *j, struct effects *out)
+{
+    for (unsigned visits = 0; visits < JOB_VISITS; visits++) {
+        if (!effects_fit(out, ROSTER_END))
+            return false;
+        struct sub *s = pool_next(&b->map.subs, &j->at);
+        if (!s)
+            return true;
+        if (in_component(b, s, j->component))
+            review_sub(b, out, s);
+    }
+    return false;
+}
+
+// What a kick says in this step: to who leaves, to the adapter, and the first of what the others hear.
+enum { KICK = 8 };
+
+static bool review_room(struct bridge *b, struct effects *out, struct room *r, const struct identity *id)
+{
+    struct list_node *it, *safe;
+    LIST_EACH (it, safe, &r->clients) {
+        struct client *c = CONTAINER_OF(it, struct client, node);
+        if (rights_seen(b, id, &c->jid))
+            continue;
+        if (!effects_fit(out, KICK))
+            return false;
+        room_kick(b, out, r, c, STR("you may no longer be here"));
+    }
+    return true;
+}
+
+static bool review_rooms(struct bridge *b, struct job *j, struct effects *out)
+{
+    uint32_t at = j->at;
+    for (struct room *r; (r = pool_next(&b->rooms.pool, &at)); j->at = at) {
+        const struct identity *id = identity_at(&b->map.identities, r->identity);
+        if (id->component == j->component && !id->dying && !review_room(b, out, r, id))
+            return false;
+    }
+    return true;
+}
+
+bool review_run(struct bridge *b, struct job *j, struct effects *out)
+{
+    if (j->phase == 0) {
+        if (!review_subs(b, j, out))
+            return false;
+        j->phase = 1;
+        j->at = 0;
+    }
+    return review_rooms(b, j, out);
+}
+
+/* An adapter has gone: what it spoke for is offline, unless it has come again meanwhile and speaks for it. */
+
+bool gone_run(struct bridge *b, struct job *j, struct effects *out)
+{
+    if (b->sources[j->source].number)
+        return true;
+    for (unsigned visits = 0; visits < JOB_VISITS; visits++) {
+        if (!effects_fit(out, BRIDGE_EFFECTS / 2))
+            return false;
+        struct identity *id = pool_next(&b->map.identities.pool, &j->at);
+        if (!id)
+            return true;
+        if (id->source == j->source && identity_present(&b->map.identities, id, SHOW_OFFLINE, STR_NONE))
+            presence_say(b, out, id);
+    }
+    return false;
+}
+
+/* Shutdown */
+
+static bool end_subs(struct bridge *b, struct job *j, struct effects *out)
+{
+    for (unsigned visits = 0; visits < JOB_VISITS; visits++) {
+        if (!effects_fit(out, ROSTER_END))
+            return false;
+        struct sub *s = pool_next(&b->map.subs, &j->at);
+        if (!s)
+            return true;
+        const struct identity *id = sub_identity(&b->map, s);
+        if (id->show != SHOW_OFFLINE && roster_owed(s))
+            roster_push(b, out, s);
+    }
+    return false;
+}
+
+static bool end_rooms(struct bridge *b, struct job *j, struct effects *out)
+{
+    uint32_t at = j->at;
+    for (struct room *r; (r = pool_next(&b->rooms.pool, &at)); j->at = at) {
+        if (!room_clear(b, out, r, STR("the gateway is stopping")))
+            return false;
+    }
+    return true;
+}
+
+bool shutdown_run(struct bridge *b, struct job *j, struct effects *out)
+{
+    if (j->phase == 0) {
+        if (!end_subs(b, j, out))
+            return false;
+        j->phase = 1;
+        j->at = 0;
+    }
+    return end_rooms(b, j, out);
+}
+
+void shutdown_in(struct bridge *b, const struct event *ev, struct effects *out)
+{
+    (void)ev;
+    if (b->stopping)
+        return;
+    b->stopping = true;
+    job_start(b, out, &(struct job){.kind = JOB_SHUTDOWN});
+}
