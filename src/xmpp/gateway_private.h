@@ -1,0 +1,28 @@
+/* What the files of the gateway share. */
+#ifndef SPANDREL_XMPP_GATEWAY_PRIVATE_H
+#define SPANDREL_XMPP_GATEWAY_PRIVATE_H
+
+#include "xmpp/gateway.h"
+
+enum {
+    GATEWAY_ID_MAX = 1023,     // bytes of a stanza id
+    GATEWAY_STATUS_MAX = 1024, // bytes of a presence status or an error text
+    GATEWAY_NAME_MAX = 256,    // bytes of a display name
+};
+
+struct gateway {
+    char *domain; // owned
+    char *name;   // owned
+    uint16_t component;
+    int64_t started; // wall ms
+    uint64_t key;    // of session ids and page positions: of this run alone
+    const struct gateway_host *host;
+    void *ud;
+    const struct log_ctx *log;
+    struct rng rng;
+    struct gateway_stat stat;
+    char *contact_ver; // owned: XEP-0115 verification strings of what never changes
+    char *room_ver;    // owned
+};
+
+#endif
