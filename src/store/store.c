@@ -1,0 +1,351 @@
+/* Two batches: one collects what is put, the other is on its way to the disk.
+ *
+ * The happy path: store_put() copies the row into the collecting batch and wakes the thread; the thread swaps the
+ * batches, writes the one that it took in a single transaction, counts it as committed, tells, and takes the next as
+ * soon as there is one. While it writes, rows gather: the slower the disk, the larger the batch.
+ *
+ * When there is no room the batch is kept and tried again every second, at a store_flush(), and once more at the close;
+ * rows go on gathering, one of each key. When the disk fails the process ends: nothing of the batch was told to be
+ * durable, so that its sources ask again.
+ *
+ * The lock guards everything here but `db`, which belongs to whoever holds `db_lock`: the thread while it writes,
+ * store_load() while it reads. */
+#include "store/store.h"
+
+#include "base/log.h"
+#include "store/store_batch.h"
+#include "store/store_db.h"
+#include "store/store_dir.h"
+
+#include <assert.h>
+#include <limits.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <time.h>
+
+enum { RETRY_SECONDS = 1 };
+
+struct store {
+    struct store_db *db;
+    pthread_mutex_t db_lock;
+    pthread_mutex_t lock;
+    pthread_cond_t wake; // the thread: rows, a flush, the end
+    pthread_cond_t told; // store_flush(): a commit, or a failure
+    pthread_t thread;
+    bool threaded;
+    int dir_lock;
+    struct store_batch batches[2];
+    struct store_batch *collecting, *writing;
+    bool stopping, pressed; // pressed: a flush waits
+    uint64_t failures;
+    _Atomic uint64_t last; // batch of the last row put
+    _Atomic uint64_t committed;
+    struct store_stat stat;
+    void (*notify)(void *ud);
+    void *notify_ud;
+};
+
+static const struct log_ctx log_store = {.sub = LOG_SUB_store};
+
+static struct store *create(struct store_db *takes)
+{
+    struct store *s = MEM_NEW(struct store);
+    pthread_condattr_t monotonic;
+    (void)pthread_condattr_init(&monotonic);
+    (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    (void)pthread_mutex_init(&s->lock, NULL);
+    (void)pthread_mutex_init(&s->db_lock, NULL);
+    (void)pthread_cond_init(&s->wake, &monotonic);
+    (void)pthread_cond_init(&s->told, &monotonic);
+    (void)pthread_condattr_destroy(&monotonic);
+    s->db = takes;
+    s->dir_lock = -1;
+    store_batch_init(&s->batches[0], 1);
+    store_batch_init(&s->batches[1], 0);
+    s->collecting = &s->batches[0];
+    s->writing = &s->batches[1];
+    return s;
+}
+
+static void destroy(struct store *s)
+{
+    store_batch_finish(&s->batches[0]);
+    store_batch_finish(&s->batches[1]);
+    (void)pthread_cond_destroy(&s->told);
+    (void)pthread_cond_destroy(&s->wake);
+    (void)pthread_mutex_destroy(&s->db_lock);
+    (void)pthread_mutex_destroy(&s->lock);
+    store_db_close(s->db);
+    if (s->dir_lock >= 0)
+        store_dir_unlock(s->dir_lock);
+    mem_free(s);
+}
+
+static uint64_t now_us(void)
+{
+    struct timespec t;
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+// Takes what was collected for writing, unless a batch still waits there. True when there is something to write.
+static bool take_batch(struct store *s)
+{
+    if (s->writing->count == 0 && s->collecting->count > 0) {
+        struct store_batch *taken = s->collecting;
+        s->collecting = s->writing;
+        s->writing = taken;
+        store_batch_reset(s->collecting, taken->number + 1);
+    }
+    return s->writing->count > 0;
+}
+
+static void count_success(struct store *s, uint64_t took_us)
+{
+    if (s->stat.failing)
+        log_info(&log_store, LOG_MSG("writing works again"), LOG_INT("rows", s->writing->count));
+    s->stat.batches++;
+    s->stat.rows += s->writing->count;
+    s->stat.last_commit_us = took_us;
+    s->stat.failing = false;
+    s->stat.error = STR_NONE;
+    atomic_store(&s->committed, s->writing->number);
+}
+
+static void count_failure(struct store *s, const char *why)
+{
+    if (!s->stat.failing)
+        log_error(&log_store, LOG_MSG("cannot write, nothing more is acknowledged"), LOG_C("why", why));
+    s->stat.failing = true;
+    s->stat.error = str_c(why);
+    s->failures++;
+}
+
+// Writes the taken batch. Called without the lock, which guards only what others read.
+static bool write_batch(struct store *s)
+{
+    const char *why = "";
+    uint64_t begin = now_us();
+    (void)pthread_mutex_lock(&s->db_lock);
+    enum store_outcome out = store_db_write(s->db, s->writing, &why);
+    (void)pthread_mutex_unlock(&s->db_lock);
+    if (out == STORE_FATAL)
+        err_fatal("the database cannot be written: %s", why);
+    (void)pthread_mutex_lock(&s->lock);
+    if (out == STORE_DONE) {
+        count_success(s, now_us() - begin);
+        store_batch_reset(s->writing, 0);
+    } else {
+        count_failure(s, why);
+    }
+    (void)pthread_cond_broadcast(&s->told);
+    (void)pthread_mutex_unlock(&s->lock);
+    if (s->notify)
+        s->notify(s->notify_ud);
+    return out == STORE_DONE;
+}
+
+static void checkpoint(struct store *s)
+{
+    const char *why = "";
+    (void)pthread_mutex_lock(&s->db_lock);
+    enum store_outcome out = store_db_checkpoint(s->db, &why);
+    (void)pthread_mutex_unlock(&s->db_lock);
+    if (out == STORE_FATAL)
+        err_fatal("the database cannot be written: %s", why);
+    if (out == STORE_RETRY)
+        log_warn(&log_store, LOG_MSG("the log could not be moved into the database"), LOG_C("why", why));
+}
+
+static void wait_to_retry(struct store *s)
+{
+    struct timespec until;
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += RETRY_SECONDS;
+    while (!s->stopping && !s->pressed && pthread_cond_timedwait(&s->wake, &s->lock, &until) == 0)
+        continue;
+}
+
+// Waits for rows; false at the end. With the lock.
+static bool wait_for_rows(struct store *s)
+{
+    while (!take_batch(s)) {
+        if (s->stopping)
+            return false;
+        (void)pthread_cond_wait(&s->wake, &s->lock);
+    }
+    s->pressed = false;
+    return true;
+}
+
+static void *run(void *ud)
+{
+    struct store *s = ud;
+    (void)pthread_mutex_lock(&s->lock);
+    while (wait_for_rows(s)) {
+        bool last = s->stopping;
+        (void)pthread_mutex_unlock(&s->lock);
+        bool done = write_batch(s);
+        if (done)
+            checkpoint(s);
+        (void)pthread_mutex_lock(&s->lock);
+        if (!done && last)
+            break;
+        if (!done)
+            wait_to_retry(s);
+    }
+    (void)pthread_mutex_unlock(&s->lock);
+    return NULL;
+}
+
+static enum err open_locked(const char *dir, struct store_db **db, struct errmsg *msg)
+{
+    char path[PATH_MAX];
+    if (snprintf(path, sizeof path, "%s/spandrel.db", dir) >= (int)sizeof path)
+        return err_set(msg, ERR_CONF, "%s: the path is too long", dir);
+    enum err e = store_dir_private(path, msg);
+    return e ? e : store_db_open(path, &store_db_migrations, db, msg);
+}
+
+// The thread takes no signals: they are for the loop.
+static bool start(struct store *s)
+{
+    sigset_t all, before;
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    s->threaded = pthread_create(&s->thread, NULL, run, s) == 0;
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return s->threaded;
+}
+
+enum err store_open(const char *dir, struct store **out, struct errmsg *msg)
+{
+    int lock;
+    struct store_db *db;
+    enum err e = store_dir_lock(dir, &lock, msg);
+    if (e)
+        return e;
+    e = open_locked(dir, &db, msg);
+    if (e) {
+        store_dir_unlock(lock);
+        return e;
+    }
+    struct store *s = create(db);
+    s->dir_lock = lock;
+    if (start(s)) {
+        *out = s;
+        return ERR_OK;
+    }
+    destroy(s);
+    return err_set(msg, ERR_IO, "cannot start the thread of the store");
+}
+
+struct store *store_open_memory(void)
+{
+    struct store_db *db;
+    struct errmsg msg;
+    if (store_db_open(":memory:", &store_db_migrations, &db, &msg))
+        err_fatal("store: %s", msg.text);
+    return create(db);
+}
+
+void store_forget(struct store *s)
+{
+    assert(!s->threaded);
+    store_batch_reset(s->collecting, s->collecting->number);
+    store_batch_reset(s->writing, s->writing->number);
+    atomic_store(&s->last, atomic_load(&s->committed));
+}
+
+static void stop(struct store *s)
+{
+    (void)pthread_mutex_lock(&s->lock);
+    s->stopping = true;
+    (void)pthread_cond_signal(&s->wake);
+    (void)pthread_mutex_unlock(&s->lock);
+    (void)pthread_join(s->thread, NULL);
+}
+
+void store_close(struct store *s)
+{
+    if (!s)
+        return;
+    if (s->threaded)
+        stop(s);
+    size_t lost = s->collecting->count + s->writing->count;
+    if (lost && s->threaded)
+        log_error(&log_store, LOG_MSG("closed with rows that could not be written"), LOG_INT("rows", lost));
+    destroy(s);
+}
+
+enum err store_load(struct store *s, enum err (*each)(void *ud, const struct row *row), void *ud)
+{
+    (void)pthread_mutex_lock(&s->db_lock);
+    enum err e = store_db_load(s->db, each, ud);
+    (void)pthread_mutex_unlock(&s->db_lock);
+    return e;
+}
+
+void store_on_commit(struct store *s, void (*notify)(void *ud), void *ud)
+{
+    s->notify = notify;
+    s->notify_ud = ud;
+}
+
+void store_put(struct store *s, const struct row *row)
+{
+    (void)pthread_mutex_lock(&s->lock);
+    store_batch_put(s->collecting, row);
+    atomic_store(&s->last, s->collecting->number);
+    // It looks for rows by itself when it is not idle.
+    if (s->threaded && s->collecting->count == 1)
+        (void)pthread_cond_signal(&s->wake);
+    (void)pthread_mutex_unlock(&s->lock);
+}
+
+uint64_t store_batch(const struct store *s)
+{
+    return atomic_load(&s->last);
+}
+
+uint64_t store_committed(const struct store *s)
+{
+    return atomic_load(&s->committed);
+}
+
+// Without a thread the caller does its work.
+static enum err flush_here(struct store *s)
+{
+    while (take_batch(s)) {
+        if (!write_batch(s))
+            return ERR_IO;
+    }
+    return ERR_OK;
+}
+
+enum err store_flush(struct store *s)
+{
+    if (!s->threaded)
+        return flush_here(s);
+    (void)pthread_mutex_lock(&s->lock);
+    uint64_t wanted = atomic_load(&s->last), failures = s->failures;
+    s->pressed = true;
+    (void)pthread_cond_signal(&s->wake);
+    while (atomic_load(&s->committed) < wanted && s->failures == failures)
+        (void)pthread_cond_wait(&s->told, &s->lock);
+    bool done = atomic_load(&s->committed) >= wanted;
+    (void)pthread_mutex_unlock(&s->lock);
+    return done ? ERR_OK : ERR_IO;
+}
+
+void store_stat(const struct store *s, struct store_stat *out)
+{
+    // To read what the thread writes takes its lock, which changes nothing of the store.
+    pthread_mutex_t *lock = (pthread_mutex_t *)(uintptr_t)&s->lock;
+    (void)pthread_mutex_lock(lock);
+    *out = s->stat;
+    out->waiting = s->collecting->count + s->writing->count;
+    (void)pthread_mutex_unlock(lock);
+}

@@ -1,0 +1,53 @@
+/* The store: one SQLite database in the state directory, written by a thread of its own.
+ *
+ * Rows are copied into the batch that is being collected; the thread commits whatever waits as soon as it is idle
+ * (group commit, WAL, synchronous=FULL). Batches are numbered from 1; all rows put before store_batch() returned n are
+ * durable when store_committed() >= n. A failed fsync aborts the process: what was not acknowledged is asked for again
+ * by its source. */
+#ifndef SPANDREL_STORE_STORE_H
+#define SPANDREL_STORE_STORE_H
+
+#include "core/row.h"
+
+struct store;
+
+enum { STORE_SCHEMA = 1 }; // version of the tables; docs/decisions tells how to raise it
+
+struct store_stat {
+    uint64_t batches, rows;  // committed since start
+    uint64_t last_commit_us; // the last commit took
+    size_t waiting;          // rows not yet durable
+    bool failing;            // the last commit failed (disk full): it is tried again every second
+    struct str error;        // and why; static
+};
+
+// Opens (and creates, mode 0600 in a directory made 0700) the database, locks the directory (flock), checks and
+// migrates it. Errors: ERR_EXISTS another process holds it; ERR_CONF a newer schema, a corrupt or foreign file (the
+// text says what to do); ERR_IO.
+enum err store_open(const char *dir, struct store **out, struct errmsg *msg) MUST_CHECK;
+// The same in memory, committing only when store_flush() is called: for scenarios and tests.
+struct store *store_open_memory(void);
+// Of a store in memory: drops all that is not durable, as the end of the process would.
+void store_forget(struct store *s);
+// Commits what waits, ends the thread, closes.
+void store_close(struct store *s);
+
+// Hands every durable row to `each`, identities first, then registrations, subscriptions, access, state; `each` may put
+// rows, but not flush. Stops at and returns the first error of `each`. ERR_CONF when the database holds what was never
+// written there; ERR_IO.
+enum err store_load(struct store *s, enum err (*each)(void *ud, const struct row *row), void *ud) MUST_CHECK;
+
+// Called from the store's thread after each commit, and each try of one; must be thread-safe (uv_async_send). Set
+// before the first put.
+void store_on_commit(struct store *s, void (*notify)(void *ud), void *ud);
+
+void store_put(struct store *s, const struct row *row);
+// Number of the batch that the rows put so far belong to; 0 when none was ever put.
+uint64_t store_batch(const struct store *s);
+// The highest durable batch.
+uint64_t store_committed(const struct store *s);
+// Waits until all rows put so far are durable; ERR_IO when they cannot be made so.
+enum err store_flush(struct store *s) MUST_CHECK;
+void store_stat(const struct store *s, struct store_stat *out);
+
+#endif

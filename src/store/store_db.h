@@ -1,0 +1,38 @@
+/* The database: opened, checked, migrated; a batch written in one transaction; all rows read. One thread at a time. */
+#ifndef SPANDREL_STORE_DB_H
+#define SPANDREL_STORE_DB_H
+
+#include "store/store_batch.h"
+
+#include <sqlite3.h>
+
+struct store_db;
+
+// What became of a batch.
+enum store_outcome {
+    STORE_DONE,
+    STORE_RETRY, // no room, or somebody is in the way: the batch is as good as it was
+    STORE_FATAL, // the disk or the file cannot be trusted any more
+};
+
+// Steps from one version to the next: text[i] leads from i to i + 1 and sets user_version.
+struct store_migrations {
+    const char *const *text;
+    int count;
+};
+
+extern const struct store_migrations store_db_migrations;
+
+// `path` is a file, or ":memory:". ERR_EXISTS when another program has it open; ERR_CONF when it is newer than `m`,
+// foreign or damaged; ERR_IO.
+enum err store_db_open(const char *path, const struct store_migrations *m, struct store_db **out,
+                       struct errmsg *msg) MUST_CHECK;
+void store_db_close(struct store_db *db); // NULL is fine
+// Writes all rows, or none. *why: static text, when it is not STORE_DONE.
+enum store_outcome store_db_write(struct store_db *db, const struct store_batch *batch, const char **why);
+// Moves what the log has gathered into the database, when it is worth it; nothing waits for that.
+enum store_outcome store_db_checkpoint(struct store_db *db, const char **why);
+// As store_load().
+enum err store_db_load(struct store_db *db, enum err (*each)(void *ud, const struct row *row), void *ud) MUST_CHECK;
+
+#endif

@@ -1,0 +1,164 @@
+#include "store/store_table.h"
+
+#define COLUMN(type, member)                                                                                           \
+    {                                                                                                                  \
+        COLUMN_##type, offsetof(struct row, member)                                                                    \
+    }
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+static const struct store_column identity[] = {
+    COLUMN(TEXT, domain), COLUMN(TEXT, local),    COLUMN(TEXT, scope),       COLUMN(TEXT, adapter),
+    COLUMN(TEXT, key),    COLUMN(KIND, identity), COLUMN(FLAG, quarantined), COLUMN(TEXT, name),
+    COLUMN(TEXT, cls),    COLUMN(TEXT, group),    COLUMN(TIME, since),
+};
+static const struct store_column subscription[] = {
+    COLUMN(TEXT, user),
+    COLUMN(TEXT, domain),
+    COLUMN(TEXT, local),
+    COLUMN(SET, state),
+};
+static const struct store_column registration[] = {COLUMN(TEXT, user), COLUMN(TEXT, domain)};
+static const struct store_column access[] = {COLUMN(NUMBER, number), COLUMN(TEXT, text)};
+static const struct store_column state[] = {COLUMN(TEXT, adapter), COLUMN(TEXT, key), COLUMN(BLOB, text)};
+
+const struct store_table store_tables[ROW_KINDS] = {
+    [ROW_IDENTITY] =
+        {
+            .put = "INSERT OR REPLACE INTO identity VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+            .remove = "DELETE FROM identity WHERE domain = ?1 AND local = ?2 AND scope = ?3",
+            .load = "SELECT domain, local, scope, adapter, key, kind, quarantined, name, cls, grp, since FROM identity",
+            .column = identity,
+            .columns = COUNT(identity),
+            .keys = 3,
+        },
+    [ROW_SUBSCRIPTION] =
+        {
+            .put = "INSERT OR REPLACE INTO subscription VALUES (?1, ?2, ?3, ?4)",
+            .remove = "DELETE FROM subscription WHERE user = ?1 AND domain = ?2 AND local = ?3",
+            .load = "SELECT user, domain, local, state FROM subscription",
+            .column = subscription,
+            .columns = COUNT(subscription),
+            .keys = 3,
+        },
+    [ROW_REGISTRATION] =
+        {
+            .put = "INSERT OR REPLACE INTO registration VALUES (?1, ?2)",
+            .remove = "DELETE FROM registration WHERE user = ?1 AND domain = ?2",
+            .load = "SELECT user, domain FROM registration",
+            .column = registration,
+            .columns = COUNT(registration),
+            .keys = 2,
+        },
+    [ROW_ACCESS] =
+        {
+            .put = "INSERT OR REPLACE INTO access VALUES (?1, ?2)",
+            .remove = "DELETE FROM access WHERE number = ?1",
+            .load = "SELECT number, rule FROM access ORDER BY number",
+            .column = access,
+            .columns = COUNT(access),
+            .keys = 1,
+        },
+    [ROW_STATE] =
+        {
+            .put = "INSERT OR REPLACE INTO state VALUES (?1, ?2, ?3)",
+            .remove = "DELETE FROM state WHERE adapter = ?1 AND key = ?2",
+            .load = "SELECT adapter, key, value FROM state",
+            .column = state,
+            .columns = COUNT(state),
+            .keys = 2,
+        },
+};
+
+static bool is_str(const struct store_column *c)
+{
+    return c->type == COLUMN_TEXT || c->type == COLUMN_BLOB;
+}
+
+const struct str *store_table_str(const struct row *row, const struct store_column *c)
+{
+    return is_str(c) ? (const struct str *)(const void *)((const char *)row + c->offset) : NULL;
+}
+
+struct str *store_table_str_of(struct row *row, const struct store_column *c)
+{
+    return is_str(c) ? (struct str *)(void *)((char *)row + c->offset) : NULL;
+}
+
+static int64_t number_of(const struct row *row, enum store_column_type type)
+{
+    switch (type) {
+    case COLUMN_KIND:
+        return row->identity;
+    case COLUMN_FLAG:
+        return row->quarantined;
+    case COLUMN_TIME:
+        return row->since;
+    case COLUMN_SET:
+        return row->state;
+    default:
+        return (int64_t)row->number;
+    }
+}
+
+static bool set_number(struct row *row, enum store_column_type type, int64_t n)
+{
+    switch (type) {
+    case COLUMN_KIND:
+        row->identity = (enum identity_kind)n;
+        return n >= 0 && n < IDENTITY_KINDS;
+    case COLUMN_FLAG:
+        row->quarantined = n != 0;
+        return n == 0 || n == 1;
+    case COLUMN_TIME:
+        row->since = n;
+        return true;
+    case COLUMN_SET:
+        row->state = (unsigned)n;
+        return n >= 0 && n <= SUB_ALL;
+    default:
+        row->number = (uint64_t)n;
+        return true;
+    }
+}
+
+static int bind_str(sqlite3_stmt *stmt, int at, struct str s, bool blob)
+{
+    const char *p = s.n ? s.p : "";
+    if (blob)
+        return sqlite3_bind_blob64(stmt, at, p, s.n, SQLITE_STATIC);
+    return sqlite3_bind_text64(stmt, at, p, s.n, SQLITE_STATIC, SQLITE_UTF8);
+}
+
+int store_table_bind(sqlite3_stmt *stmt, const struct row *row, unsigned count)
+{
+    const struct store_table *t = &store_tables[row->kind];
+    int rc = SQLITE_OK;
+    for (unsigned i = 0; i < count && rc == SQLITE_OK; i++) {
+        const struct store_column *c = &t->column[i];
+        const struct str *s = store_table_str(row, c);
+        int at = (int)i + 1;
+        rc = s ? bind_str(stmt, at, *s, c->type == COLUMN_BLOB) : sqlite3_bind_int64(stmt, at, number_of(row, c->type));
+    }
+    return rc;
+}
+
+static struct str read_str(sqlite3_stmt *stmt, int at, bool blob)
+{
+    const void *p = blob ? sqlite3_column_blob(stmt, at) : (const void *)sqlite3_column_text(stmt, at);
+    return (struct str){p ? p : "", p ? (size_t)sqlite3_column_bytes(stmt, at) : 0};
+}
+
+enum err store_table_read(sqlite3_stmt *stmt, enum row_kind kind, struct row *out)
+{
+    const struct store_table *t = &store_tables[kind];
+    *out = (struct row){.kind = kind};
+    for (unsigned i = 0; i < t->columns; i++) {
+        const struct store_column *c = &t->column[i];
+        struct str *s = store_table_str_of(out, c);
+        if (s)
+            *s = read_str(stmt, (int)i, c->type == COLUMN_BLOB);
+        else if (!set_number(out, c->type, sqlite3_column_int64(stmt, (int)i)))
+            return ERR_CONF;
+    }
+    return ERR_OK;
+}

@@ -1,0 +1,36 @@
+/* How each kind of row lies in its table: the one place that knows columns, for writing, reading and keys alike. */
+#ifndef SPANDREL_STORE_TABLE_H
+#define SPANDREL_STORE_TABLE_H
+
+#include "core/row.h"
+
+#include <sqlite3.h>
+
+enum store_column_type { COLUMN_TEXT, COLUMN_BLOB, COLUMN_KIND, COLUMN_FLAG, COLUMN_TIME, COLUMN_SET, COLUMN_NUMBER };
+
+struct store_column {
+    enum store_column_type type;
+    size_t offset; // in struct row
+};
+
+struct store_table {
+    const char *put;    // parameters: the columns in order
+    const char *remove; // parameters: the key columns
+    const char *load;   // gives the columns in order
+    const struct store_column *column;
+    unsigned columns;
+    unsigned keys; // the first columns
+};
+
+extern const struct store_table store_tables[ROW_KINDS]; // by enum row_kind
+
+// The string a column stands for, or NULL when it is a number.
+const struct str *store_table_str(const struct row *row, const struct store_column *c);
+struct str *store_table_str_of(struct row *row, const struct store_column *c);
+// Binds the first `count` columns of the row; an SQLite code. The strings must live until the statement is reset.
+int store_table_bind(sqlite3_stmt *stmt, const struct row *row, unsigned count);
+// Reads the row a `load` statement stands on: strings are valid until its next step. ERR_CONF when a value is none that
+// was ever written.
+enum err store_table_read(sqlite3_stmt *stmt, enum row_kind kind, struct row *out) MUST_CHECK;
+
+#endif
