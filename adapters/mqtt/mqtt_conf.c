@@ -1,0 +1,177 @@
+#include "adapters/mqtt/mqtt_conf.h"
+
+#include "adapters/mqtt/mqtt_model.h"
+#include "adapters/mqtt/mqtt_settings.h"
+#include "adapters/mqtt/mqtt_topic.h"
+
+#include <mosquitto.h>
+
+static const char *const protocols[] = {"auto", "5", "3.1.1", NULL}; // in the order of enum mqtt_protocol
+
+static const struct conf_item tls_schema[] = {
+    {.name = "enabled",
+     .type = CONF_BOOL,
+     .dflt = "false",
+     .doc = "TLS to the broker, 1.2 or newer. Its port is mostly 8883: say so in `broker`."},
+    {.name = "ca",
+     .type = CONF_PATH,
+     .doc = "PEM file of the authorities to trust. Default: the system's.",
+     .example = "/etc/spandrel/ca.pem"},
+    {.name = "cert",
+     .type = CONF_PATH,
+     .doc = "PEM file of the client certificate, for brokers that ask for one.",
+     .example = "/etc/spandrel/mqtt.pem"},
+    {.name = "key",
+     .type = CONF_PATH,
+     .doc = "PEM file of its private key. Default: the file of `cert`.",
+     .example = "/etc/spandrel/mqtt.key"},
+    {.name = "name",
+     .type = CONF_STR,
+     .doc = "Name the broker's certificate must have. Default: the host of `broker`.",
+     .example = "broker.example.org"},
+    {.name = "insecure", .type = CONF_BOOL, .dflt = "false", .doc = "Do not verify the certificate. Only for tests."},
+    {.name = NULL},
+};
+
+static const struct conf_item birth_schema[] = {
+    {.name = "topic",
+     .type = CONF_STR,
+     .flags = CONF_REQUIRED,
+     .doc = "Topic that tells whether the bridge is there. Devices that watch it announce themselves again.",
+     .example = "homeassistant/status"},
+    {.name = "online", .type = CONF_STR, .dflt = "online", .doc = "Retained payload while the bridge is connected."},
+    {.name = "offline", .type = CONF_STR, .dflt = "offline", .doc = "Retained payload afterwards; also its MQTT will."},
+    {.name = NULL},
+};
+
+const struct conf_item mqtt_schema[] = {
+    {.name = "broker",
+     .type = CONF_ADDRESS,
+     .dflt = "127.0.0.1:1883",
+     .min = 1883,
+     .doc = "The MQTT broker: host, or host:port."},
+    {.name = "tls", .type = CONF_MAP, .sub = tls_schema, .doc = "TLS to the broker."},
+    {.name = "username", .type = CONF_STR, .doc = "User name at the broker.", .example = "spandrel"},
+    {.name = "password",
+     .type = CONF_SECRET,
+     .doc = "Password at the broker: `file:/path`, `env:NAME`, `credential:NAME`, or the password itself.",
+     .example = "file:/etc/spandrel/mqtt-password"},
+    {.name = "client_id",
+     .type = CONF_STR,
+     .doc = "Names the session at the broker, which keeps messages while the bridge is away; each bridge needs its "
+            "own. Default: `spandrel-` and "
+            "the adapter's name.",
+     .example = "spandrel-home"},
+    {.name = "keepalive",
+     .type = CONF_SPAN,
+     .dflt = "30s",
+     .min = 5000,
+     .max = 65535000,
+     .doc = "A silent connection is tested this often; half again as long without a word and it is given up."},
+    {.name = "session_expiry",
+     .type = CONF_SPAN,
+     .dflt = "7d",
+     .min = 0,
+     .max = 4294967294000,
+     .doc = "How long the broker keeps messages for the bridge while it is away (MQTT 5; earlier versions: as the "
+            "broker likes)."},
+    {.name = "protocol",
+     .type = CONF_ENUM,
+     .dflt = "auto",
+     .values = protocols,
+     .doc = "Version of MQTT. `auto` tries 5, then 3.1.1 when the broker refuses it."},
+    {.name = "receive_maximum",
+     .type = CONF_INT,
+     .dflt = "1000",
+     .min = 1,
+     .max = 65535,
+     .doc = "How many messages the broker may send before the bridge has stored the first of them (MQTT 5)."},
+    {.name = "packet_maximum",
+     .type = CONF_SIZE,
+     .dflt = "256kB",
+     .min = 1000,
+     .max = 268435455,
+     .doc = "Largest message taken; the broker is told (MQTT 5), and what is larger all the same is dropped."},
+    {.name = "birth", .type = CONF_MAP, .sub = birth_schema, .doc = "Lets others see whether the bridge is connected."},
+    {.name = "devices",
+     .type = CONF_NAMED,
+     .sub = mqtt_model_device_schema,
+     .doc = "Devices by the topics they use, as templates with a name of your choice. The name is permanent: devices "
+            "are stored under it."},
+    {.name = "discovery",
+     .type = CONF_MAP,
+     .sub = mqtt_model_discovery_schema,
+     .doc = "Devices that announce themselves in the way of Home Assistant."},
+    {.name = NULL},
+};
+
+static void check_text(const struct conf_value *v, struct conf_report *report)
+{
+    struct str s = conf_str(v);
+    if (s.n > 0 && (s.n > UINT16_MAX || mosquitto_validate_utf8(s.p, (int)s.n)))
+        conf_fail(report, v, "not a text that MQTT can carry: control characters, or longer than 65535 bytes");
+}
+
+static void check_link(const struct conf_value *section, struct conf_report *report)
+{
+    const struct conf_value *tls = conf_get(section, "tls"), *birth = conf_get(section, "birth");
+    check_text(conf_get(section, "client_id"), report);
+    check_text(conf_get(section, "username"), report);
+    if (conf_is_set(conf_get(section, "password")) && !conf_is_set(conf_get(section, "username")))
+        conf_fail(report, conf_get(section, "password"), "a password without 'username'");
+    if (conf_is_set(conf_get(tls, "key")) && !conf_is_set(conf_get(tls, "cert")))
+        conf_fail(report, conf_get(tls, "key"), "a key without 'cert'");
+    if (conf_bool(conf_get(tls, "enabled")) && conf_port(conf_get(section, "broker")) == 1883)
+        conf_warn(report, conf_get(section, "broker"), "port 1883 is mostly without TLS: is it 8883?");
+    const struct conf_value *topic = conf_get(birth, "topic");
+    if (conf_is_set(topic) && !mqtt_topic_publishable(conf_str(topic)))
+        conf_fail(report, topic, "'" STR_FMT "' is not a topic that can be published to", STR_ARG(conf_str(topic)));
+}
+
+static void take_tls(const struct conf_value *tls, struct mqtt_link_config *cfg)
+{
+    cfg->tls = conf_bool(conf_get(tls, "enabled"));
+    cfg->tls_insecure = conf_bool(conf_get(tls, "insecure"));
+    cfg->ca_file = conf_cstr(conf_get(tls, "ca"));
+    cfg->cert_file = conf_cstr(conf_get(tls, "cert"));
+    cfg->key_file = conf_cstr(conf_get(tls, "key"));
+    cfg->tls_name = conf_cstr(conf_get(tls, "name"));
+}
+
+static void take_birth(const struct conf_value *birth, struct mqtt_link_config *cfg)
+{
+    cfg->birth_topic = conf_cstr(conf_get(birth, "topic"));
+    if (!cfg->birth_topic)
+        return;
+    cfg->birth_payload = conf_cstr(conf_get(birth, "online"));
+    cfg->will_payload = conf_cstr(conf_get(birth, "offline"));
+}
+
+enum err mqtt_conf_read(const struct conf_value *section, const char *instance, struct conf_report *report,
+                        struct mqtt_link_config *out)
+{
+    size_t errors = conf_errors(report);
+    check_link(section, report);
+    if (conf_errors(report) > errors)
+        return ERR_CONF;
+    struct arena scratch;
+    arena_init(&scratch, 0);
+    const struct conf_value *id = conf_get(section, "client_id");
+    struct mqtt_link_config cfg = {
+        .host = arena_cstr(&scratch, conf_host(conf_get(section, "broker"))),
+        .port = conf_port(conf_get(section, "broker")),
+        .client_id = conf_str(id).n ? conf_cstr(id) : arena_printf(&scratch, "spandrel-%s", instance).p,
+        .username = conf_cstr(conf_get(section, "username")),
+        .password = conf_cstr(conf_get(section, "password")),
+        .protocol = (enum mqtt_protocol)conf_enum(conf_get(section, "protocol")),
+        .keepalive_s = (unsigned)(conf_int(conf_get(section, "keepalive")) / 1000),
+        .session_expiry_s = (unsigned)(conf_int(conf_get(section, "session_expiry")) / 1000),
+        .receive_maximum = (unsigned)conf_int(conf_get(section, "receive_maximum")),
+        .packet_maximum = (size_t)conf_int(conf_get(section, "packet_maximum")),
+    };
+    take_tls(conf_get(section, "tls"), &cfg);
+    take_birth(conf_get(section, "birth"), &cfg);
+    mqtt_settings_copy(out, &cfg);
+    arena_finish(&scratch);
+    return ERR_OK;
+}

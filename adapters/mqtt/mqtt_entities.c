@@ -1,0 +1,203 @@
+#include "adapters/mqtt/mqtt_entities.h"
+
+#include "adapters/mqtt/mqtt_profile.h"
+
+#include "base/mem.h"
+
+enum { ENTITIES_VERSION = 1 };
+
+struct entity {
+    char *topic, *config; // owned
+};
+
+struct mqtt_entities {
+    char *device; // owned: normalised JSON
+    struct entity v[MQTT_DISCOVERY_ENTITIES];
+    size_t count;
+};
+
+struct mqtt_entities *mqtt_entities_create(void)
+{
+    return MEM_NEW(struct mqtt_entities);
+}
+
+static void release(struct mqtt_entities *e, size_t i)
+{
+    mem_free(e->v[i].topic);
+    mem_free(e->v[i].config);
+}
+
+void mqtt_entities_destroy(struct mqtt_entities *e)
+{
+    if (!e)
+        return;
+    for (size_t i = 0; i < e->count; i++)
+        release(e, i);
+    mem_free(e->device);
+    mem_free(e);
+}
+
+size_t mqtt_entities_count(const struct mqtt_entities *e)
+{
+    return e->count;
+}
+
+bool mqtt_entities_has(const struct mqtt_entities *e, struct str topic)
+{
+    for (size_t i = 0; i < e->count; i++)
+        if (str_eq_c(topic, e->v[i].topic))
+            return true;
+    return false;
+}
+
+// Entities of one topic stand together, since they come and go together.
+bool mqtt_entities_topic(const struct mqtt_entities *e, size_t *at, struct str *topic)
+{
+    while (*at > 0 && *at < e->count && str_eq_c(str_c(e->v[*at].topic), e->v[*at - 1].topic))
+        (*at)++;
+    if (*at >= e->count)
+        return false;
+    *topic = str_c(e->v[(*at)++].topic);
+    return true;
+}
+
+static void remove_topic(struct mqtt_entities *e, struct str topic)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < e->count; i++)
+        if (str_eq_c(topic, e->v[i].topic))
+            release(e, i);
+        else
+            e->v[kept++] = e->v[i];
+    e->count = kept;
+}
+
+static bool same(const struct mqtt_entities *e, struct str topic, const struct mqtt_found *found)
+{
+    size_t n = 0;
+
+    if (found->device.n && !str_eq_c(found->device, e->device ? e->device : ""))
+        return false;
+    for (size_t i = 0; i < e->count; i++)
+        if (str_eq_c(topic, e->v[i].topic)) {
+            if (n == found->count || !str_eq_c(found->entities[n], e->v[i].config))
+                return false;
+            n++;
+        }
+    return n == found->count;
+}
+
+// Bytes of the stored text, escapes included.
+static size_t stored_size(const struct mqtt_entities *e)
+{
+    struct arena a;
+
+    arena_init(&a, 0);
+    size_t n = mqtt_entities_write(e, &a).n;
+    arena_finish(&a);
+    return n;
+}
+
+static enum err add(struct mqtt_entities *e, struct str topic, const struct mqtt_found *found)
+{
+    if (e->count + found->count > MQTT_DISCOVERY_ENTITIES)
+        return ERR_LIMIT;
+    for (size_t i = 0; i < found->count; i++)
+        e->v[e->count++] =
+            (struct entity){mem_dup(topic.p, topic.n), mem_dup(found->entities[i].p, found->entities[i].n)};
+    if (stored_size(e) > 0)
+        return ERR_OK;
+    remove_topic(e, topic);
+    return ERR_LIMIT;
+}
+
+bool mqtt_entities_replace(struct mqtt_entities *e, struct str topic, const struct mqtt_found *found, enum err *err)
+{
+    *err = ERR_OK;
+    if (same(e, topic, found))
+        return false;
+    remove_topic(e, topic);
+    if (found->device.n) {
+        mem_free(e->device);
+        e->device = mem_dup(found->device.p, found->device.n);
+    }
+    *err = add(e, topic, found);
+    return true;
+}
+
+struct mqtt_spec *mqtt_entities_spec(const struct mqtt_entities *e, const struct mqtt_entity_context *ctx,
+                                     size_t *refused)
+{
+    struct mqtt_spec *s = mqtt_spec_create();
+
+    s->discovered = true;
+    s->profile = STR("discovery");
+    s->offline_delay = ctx->discovery->offline_delay;
+    s->status_interval = ctx->discovery->status_interval;
+    if (e->device)
+        mqtt_entity_device(s, str_c(e->device));
+    for (size_t i = 0; i < e->count; i++) {
+        struct mqtt_spec_mark mark = mqtt_spec_mark(s);
+        if (mqtt_entity_build(s, str_c(e->v[i].config), ctx, NULL) == ERR_OK)
+            continue;
+        mqtt_spec_rewind(s, mark);
+        if (refused)
+            (*refused)++;
+    }
+    mqtt_profile_headlines(s);
+    for (uint16_t i = 0; i < s->reading_count && s->cls.n == 0; i++)
+        s->cls = s->readings[i].cls;
+    mqtt_spec_seal(s);
+    return s;
+}
+
+struct str mqtt_entities_write(const struct mqtt_entities *e, struct arena *a)
+{
+    struct strbuf b;
+
+    strbuf_init(&b, MQTT_ENTITIES_MAX);
+    (void)strbuf_printf(&b, "{\"v\":%d,\"device\":%s,\"entities\":[", ENTITIES_VERSION, e->device ? e->device : "{}");
+    for (size_t i = 0; i < e->count; i++) {
+        (void)strbuf_c(&b, i ? ",[" : "[");
+        (void)json_write_str(&b, str_c(e->v[i].topic));
+        (void)strbuf_printf(&b, ",%s]", e->v[i].config);
+    }
+    (void)strbuf_c(&b, "]}");
+    struct str blob = b.full ? STR_NONE : arena_dup(a, strbuf_view(&b));
+    strbuf_finish(&b);
+    return blob;
+}
+
+static char *dump(const json_t *v)
+{
+    size_t n = json_dumpb(v, NULL, 0, JSON_COMPACT);
+    char *text = mem_zalloc(n + 1, 1);
+
+    (void)json_dumpb(v, text, n, JSON_COMPACT);
+    return text;
+}
+
+struct mqtt_entities *mqtt_entities_read(struct str blob)
+{
+    json_t *root = json_read(blob, MQTT_ENTITIES_MAX, NULL);
+    const json_t *list = json_object_get(root, "entities");
+    struct mqtt_entities *e = mqtt_entities_create();
+
+    if (json_integer_value(json_object_get(root, "v")) == ENTITIES_VERSION) {
+        e->device = dump(json_object_get(root, "device"));
+        for (size_t i = 0; i < json_array_size(list) && e->count < MQTT_DISCOVERY_ENTITIES; i++) {
+            const json_t *topic = json_array_get(json_array_get(list, i), 0);
+            const json_t *config = json_array_get(json_array_get(list, i), 1);
+            if (!json_is_string(topic) || !json_is_object(config))
+                continue;
+            e->v[e->count++] =
+                (struct entity){mem_dup(json_string_value(topic), json_string_length(topic)), dump(config)};
+        }
+    }
+    json_decref(root);
+    if (e->count)
+        return e;
+    mqtt_entities_destroy(e);
+    return NULL;
+}

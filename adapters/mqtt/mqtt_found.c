@@ -1,0 +1,325 @@
+/* From discovery messages to devices.
+ *
+ * Happy path: read and normalised -> built alone, to see that it may be -> put in the place of what its topic said
+ * before
+ * -> the device is built anew from all that was said of it, keeping its values, and told.
+ * Failures: whatever is too large, not allowed, another's or beyond the limits is refused, counted and logged; what was
+ * there before it stays. An emptied topic takes its part away, the last one the device. */
+#include "adapters/mqtt/mqtt_model_private.h"
+
+struct owner { // who asks whether a topic is taken
+    struct mqtt_model *m;
+    const struct mqtt_device *self; // NULL: a new one
+};
+
+static bool template_has(const struct mqtt_spec *s, struct str topic)
+{
+    struct mqtt_captures c;
+
+    for (uint16_t i = 0; i < s->topic_count; i++)
+        if (mqtt_pattern_match(&s->topics[i].pattern, topic, &c))
+            return true;
+    for (uint16_t i = 0; i < s->control_count; i++)
+        if (mqtt_pattern_match(&s->controls[i].topic, topic, &c))
+            return true;
+    return false;
+}
+
+// What the configuration has described is its own.
+static bool taken_by_template(void *ud, struct str topic, bool command)
+{
+    const struct owner *o = ud;
+
+    (void)command;
+    for (size_t i = 0; i < o->m->setup.profile_count; i++)
+        if (template_has(o->m->setup.profiles[i], topic))
+            return true;
+    return false;
+}
+
+static bool commands(const struct mqtt_spec *s, struct str topic)
+{
+    for (uint16_t i = 0; i < s->control_count; i++)
+        if (str_eq(s->controls[i].topic.text, topic))
+            return true;
+    return false;
+}
+
+// The same, and what another device takes its commands by; to listen to one topic is for many.
+static bool taken(void *ud, struct str topic, bool command)
+{
+    const struct owner *o = ud;
+    const struct mqtt_device *d;
+
+    if (taken_by_template(ud, topic, command))
+        return true;
+    for (uint32_t at = 0; command && (d = mqtt_registry_next(&o->m->registry, &at));)
+        if (d != o->self && d->spec->discovered && commands(d->spec, topic))
+            return true;
+    return false;
+}
+
+static void refuse(struct mqtt_model *m, struct str topic, const char *why)
+{
+    m->stat.refused_discoveries++;
+    log_warn(&m->log, LOG_MSG("discovery refused"), LOG_S("topic", topic), LOG_C("reason", why));
+}
+
+/* Which device a topic of discovery has described */
+
+static struct mqtt_device *holder_of(const struct mqtt_model *m, struct str topic)
+{
+    size_t at = SIZE_MAX;
+    uint32_t handle;
+
+    while ((handle = index_next(&m->configs, map_hash(topic), &at)) != INDEX_NONE) {
+        struct mqtt_device *d = mqtt_registry_get(&m->registry, handle);
+        if (d && d->entities && mqtt_entities_has(d->entities, topic))
+            return d;
+    }
+    return NULL;
+}
+
+static void index_topics(struct mqtt_model *m, const struct mqtt_device *d, bool on)
+{
+    struct str topic;
+
+    for (size_t at = 0; mqtt_entities_topic(d->entities, &at, &topic);)
+        if (on)
+            index_add(&m->configs, map_hash(topic), d->handle);
+        else
+            (void)index_remove(&m->configs, map_hash(topic), d->handle);
+}
+
+/* Building */
+
+static void listen(struct mqtt_model *m, const struct mqtt_spec *s, bool on)
+{
+    for (uint16_t i = 0; i < s->topic_count; i++)
+        if (on)
+            m->host.subscribe(m->ud, s->topics[i].pattern.text, 1);
+        else
+            m->host.unsubscribe(m->ud, s->topics[i].pattern.text);
+}
+
+static struct mqtt_spec *spec_of(struct mqtt_model *m, const struct mqtt_entities *e, const struct mqtt_device *self)
+{
+    struct owner o = {m, self};
+    struct mqtt_entity_context ctx = {m->setup.discovery, taken_by_template, &o};
+    size_t refused = 0;
+    struct mqtt_spec *s = mqtt_entities_spec(e, &ctx, &refused);
+
+    m->stat.refused_discoveries += refused;
+    return s;
+}
+
+static bool useful(const struct mqtt_spec *s)
+{
+    return s->reading_count || s->control_count;
+}
+
+struct mqtt_spec *mqtt_found_spec(struct mqtt_model *m, const struct mqtt_device *d)
+{
+    struct mqtt_spec *s = m->setup.discovery->enabled ? spec_of(m, d->entities, d) : NULL;
+
+    if (!s || useful(s))
+        return s;
+    mqtt_spec_destroy(s);
+    return NULL;
+}
+
+void mqtt_found_respec(struct mqtt_model *m, struct mqtt_device *d, struct mqtt_spec *s)
+{
+    listen(m, s, true); // before the old is given up
+    struct mqtt_spec *old = mqtt_registry_respec(&m->registry, d, s);
+    listen(m, old, false);
+    mqtt_spec_destroy(old);
+}
+
+static void rebuild(struct mqtt_model *m, struct mqtt_device *d)
+{
+    mqtt_send_abandon(m, d, "the device has been described anew meanwhile; it is not known whether this was done");
+    mqtt_found_respec(m, d, spec_of(m, d->entities, d));
+    mqtt_ingest_memos(m, d);
+    d->introduced = false;
+    d->changed = true;
+    mqtt_tell_row(m, mqtt_life_config_row(m, mqtt_device_key(d)), mqtt_entities_write(d->entities, &m->scratch));
+    mqtt_tell_dirty(m, d);
+    mqtt_tell_presence(m, d);
+}
+
+// The device for these entities, with nothing said of it yet.
+static struct mqtt_device *make(struct mqtt_model *m, struct str key, struct mqtt_entities *entities)
+{
+    struct mqtt_captures none = {.count = 0};
+    struct mqtt_device *d = mqtt_device_create(spec_of(m, entities, NULL), key, &none);
+
+    d->entities = entities;
+    return d;
+}
+
+static void withdraw(struct mqtt_model *m, struct mqtt_device *d, struct str topic)
+{
+    const struct mqtt_found nothing = {.removal = true};
+    enum err e;
+
+    index_topics(m, d, false);
+    (void)mqtt_entities_replace(d->entities, topic, &nothing, &e);
+    index_topics(m, d, true);
+    if (mqtt_entities_count(d->entities))
+        rebuild(m, d);
+    else
+        mqtt_life_forget(m, d);
+}
+
+/* Messages */
+
+// Built alone and thrown away: an error here leaves all as it was.
+static enum err try_alone(struct mqtt_model *m, const struct mqtt_found *found, const struct mqtt_device *self,
+                          struct errmsg *msg)
+{
+    struct owner o = {m, self};
+    struct mqtt_entity_context ctx = {m->setup.discovery, taken, &o};
+    struct mqtt_spec *s = mqtt_spec_create();
+    enum err e = ERR_OK;
+
+    mqtt_entity_device(s, found->device);
+    for (size_t i = 0; i < found->count && e == ERR_OK; i++)
+        e = mqtt_entity_build(s, found->entities[i], &ctx, msg);
+    mqtt_spec_destroy(s);
+    return e;
+}
+
+// Once, until there is room again.
+static void tell_full(struct mqtt_model *m)
+{
+    if (!m->discovery_full)
+        mqtt_tell_notice(m,
+                         arena_printf(&m->scratch, "discovery: there are %zu devices (max_devices); no more are made",
+                                      m->discovered));
+    m->discovery_full = true;
+}
+
+static enum err room_for_one(struct mqtt_model *m, struct errmsg *msg)
+{
+    if (m->discovered >= m->setup.discovery->max_devices) {
+        tell_full(m);
+        return err_set(msg, ERR_LIMIT, "there are %zu discovered devices already", m->discovered);
+    }
+    if (!ratelimit_take(&m->creations, m->t.now))
+        return err_set(msg, ERR_LIMIT, "too many new devices a minute");
+    return ERR_OK;
+}
+
+static enum err create(struct mqtt_model *m, struct str topic, const struct mqtt_found *found, struct errmsg *msg)
+{
+    enum err e = room_for_one(m, msg);
+
+    if (e != ERR_OK)
+        return e;
+    struct mqtt_entities *entities = mqtt_entities_create();
+    (void)mqtt_entities_replace(entities, topic, found, &e);
+    if (e != ERR_OK) {
+        mqtt_entities_destroy(entities);
+        return err_set(msg, e, "there is too much of it");
+    }
+    struct mqtt_device *d = make(m, found->key, entities);
+    mqtt_life_add(m, d);
+    mqtt_tell_row(m, mqtt_life_config_row(m, mqtt_device_key(d)), mqtt_entities_write(entities, &m->scratch));
+    mqtt_tell_presence(m, d);
+    return ERR_OK;
+}
+
+static enum err update(struct mqtt_model *m, struct mqtt_device *d, struct str topic, const struct mqtt_found *found,
+                       struct errmsg *msg)
+{
+    enum err e;
+
+    index_topics(m, d, false);
+    bool changed = mqtt_entities_replace(d->entities, topic, found, &e);
+    index_topics(m, d, true);
+    if (mqtt_entities_count(d->entities) == 0)
+        mqtt_life_forget(m, d);
+    else if (changed)
+        rebuild(m, d);
+    return e == ERR_OK ? e : err_set(msg, e, "the device has too many entities, or they are too large");
+}
+
+static enum err accept(struct mqtt_model *m, struct str topic, const struct mqtt_found *found, struct errmsg *msg)
+{
+    struct mqtt_device *d = mqtt_registry_find(&m->registry, found->key), *holder = holder_of(m, topic);
+    enum err e = try_alone(m, found, d, msg);
+
+    if (e != ERR_OK)
+        return e;
+    if (holder && holder != d)
+        withdraw(m, holder, topic);
+    return d ? update(m, d, topic, found, msg) : create(m, topic, found, msg);
+}
+
+void mqtt_found_message(struct mqtt_model *m, const struct mqtt_message *msg)
+{
+    struct errmsg why = {""};
+    struct mqtt_found found;
+    enum err e = mqtt_discovery_read(m->setup.discovery, msg->topic, msg->payload, &m->scratch, &found, &why);
+
+    if (e == ERR_OK && found.removal) {
+        struct mqtt_device *holder = holder_of(m, msg->topic);
+        if (holder)
+            withdraw(m, holder, msg->topic);
+        return;
+    }
+    if (e == ERR_OK)
+        e = accept(m, msg->topic, &found, &why);
+    if (e == ERR_UNSUPPORTED)
+        log_debug(&m->log, LOG_MSG("discovery of no use"), LOG_S("topic", msg->topic), LOG_C("reason", why.text));
+    else if (e != ERR_OK)
+        refuse(m, msg->topic, why.text);
+}
+
+/* Life */
+
+void mqtt_found_added(struct mqtt_model *m, const struct mqtt_device *d)
+{
+    index_topics(m, d, true);
+    listen(m, d->spec, true);
+    m->discovered++;
+}
+
+void mqtt_found_removed(struct mqtt_model *m, const struct mqtt_device *d)
+{
+    index_topics(m, d, false);
+    m->discovered--;
+    m->discovery_full = false;
+}
+
+void mqtt_found_unlisten(struct mqtt_model *m, const struct mqtt_device *d)
+{
+    listen(m, d->spec, false);
+}
+
+struct mqtt_device *mqtt_found_restore(struct mqtt_model *m, struct str key, struct str blob)
+{
+    struct mqtt_entities *entities = m->setup.discovery->enabled ? mqtt_entities_read(blob) : NULL;
+
+    if (!entities)
+        return NULL;
+    struct mqtt_device *d = make(m, key, entities);
+    if (useful(d->spec))
+        return d;
+    mqtt_device_destroy(d);
+    return NULL;
+}
+
+void mqtt_found_subscribe(struct mqtt_model *m, const struct mqtt_discovery *d, bool on)
+{
+    static const char *const shapes[] = {"+/+/config", "+/+/+/config"};
+
+    for (size_t i = 0; d->enabled && i < sizeof(shapes) / sizeof(shapes[0]); i++) {
+        struct str filter = arena_printf(&m->scratch, STR_FMT "/%s", STR_ARG(d->prefix), shapes[i]);
+        if (on)
+            m->host.subscribe(m->ud, filter, 1);
+        else
+            m->host.unsubscribe(m->ud, filter);
+    }
+}

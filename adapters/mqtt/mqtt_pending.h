@@ -1,0 +1,60 @@
+/* Commands on their way, until something tells how they ended.
+ *
+ * Happy path: published -> PUBACK -> the state shows what was wanted, or the answer comes to the response topic ->
+ * DONE. A device that describes neither is done at the PUBACK. The echo may overtake the PUBACK. Failures: the broker
+ * refuses (FAILED at once); no confirmation in 5 s; no PUBACK in 30 s, after which the command has expired at the
+ * broker; the device is forgotten or described anew meanwhile. Each ends in exactly one outcome. */
+#ifndef SPANDREL_MQTT_PENDING_H
+#define SPANDREL_MQTT_PENDING_H
+
+#include "adapters/mqtt/mqtt_command.h"
+
+#include "base/fsm.h"
+
+enum {
+    MQTT_PENDING_MAX = 256,
+    MQTT_COMMAND_EXPIRY = 30,        // seconds that a broker keeps a command for a device that sleeps
+    MQTT_CONFIRM_TIMEOUT = 5 * 1000, // ms
+    MQTT_PUBACK_TIMEOUT = 30 * 1000, // ms
+    MQTT_CORRELATION = 16,           // bytes
+};
+
+struct mqtt_pending {
+    uint64_t token;  // of the asker, 0: it wants no outcome
+    uint64_t id;     // token of the publish
+    uint32_t device; // handle
+    uint16_t control;
+    bool confirms; // the device tells when it is done
+    char *wanted;  // owned
+    char *reply;   // owned: response topic, or NULL
+    char correlation[MQTT_CORRELATION + 1];
+    int64_t deadline; // monotonic ms
+    struct fsm fsm;
+};
+
+enum { MQTT_PENDING_SENT, MQTT_PENDING_TAKEN, MQTT_PENDING_DONE }; // TAKEN: by the broker
+
+struct mqtt_pendings {
+    struct mqtt_pending v[MQTT_PENDING_MAX];
+    unsigned count;
+    uint64_t last_id;
+};
+
+void mqtt_pendings_finish(struct mqtt_pendings *p);
+// A new one, SENT, with id and correlation; NULL when there are too many.
+struct mqtt_pending *mqtt_pendings_add(struct mqtt_pendings *p, const struct mqtt_device *d,
+                                       const struct mqtt_request *r, struct str reply, int64_t now);
+// The broker has it; what does not confirm is then DONE.
+void mqtt_pending_taken(struct mqtt_pending *p, int64_t now, const struct log_ctx *log);
+void mqtt_pending_done(struct mqtt_pending *p, int64_t now, const struct log_ctx *log);
+// Drops it, which must be DONE; another may take its place in the array.
+void mqtt_pendings_remove(struct mqtt_pendings *p, struct mqtt_pending *one);
+
+struct mqtt_pending *mqtt_pendings_by_id(struct mqtt_pendings *p, uint64_t id);
+// The one that waits for this answer: by correlation, or without one the oldest that waits on the topic.
+struct mqtt_pending *mqtt_pendings_by_reply(struct mqtt_pendings *p, struct str topic, struct str correlation);
+struct mqtt_pending *mqtt_pendings_by_device(struct mqtt_pendings *p, uint32_t device);
+struct mqtt_pending *mqtt_pendings_due(struct mqtt_pendings *p, int64_t now);
+int64_t mqtt_pendings_deadline(const struct mqtt_pendings *p); // INT64_MAX: none
+
+#endif

@@ -1,0 +1,19 @@
+/* Templates of the configuration: what `devices` says, as specs. The schema is mqtt_model_device_schema. */
+#ifndef SPANDREL_MQTT_PROFILE_H
+#define SPANDREL_MQTT_PROFILE_H
+
+#include "adapters/mqtt/mqtt_spec.h"
+
+#include "conf/conf.h"
+
+// An owned spec, or NULL when the report got an error. The template's name is the name of the value.
+struct mqtt_spec *mqtt_profile_compile(const struct conf_value *device, struct conf_report *report);
+// "PROFILE/ID": the permanent key of the device with these captures.
+struct str mqtt_profile_key(const struct mqtt_spec *s, const struct mqtt_captures *c, struct arena *a);
+// The topics of the spec that a message may make a device by: they have all captures.
+bool mqtt_profile_match(const struct mqtt_spec *s, struct str topic, struct mqtt_captures *c);
+
+// Marks the first readings as headlines where none is marked; for every kind of spec.
+void mqtt_profile_headlines(struct mqtt_spec *s);
+
+#endif

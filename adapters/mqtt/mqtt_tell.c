@@ -1,0 +1,264 @@
+/* From what is known of devices to what is told of them: identities, presence, alerts, rows.
+ *
+ * Happy path: a change -> the verdict is judged anew -> told at once when it is another; told when the interval is over
+ * when the headlines alone have moved; the row is written a little later, many changes in one.
+ * While the broker replays what it has retained (the settle window) nothing is told; then every device once. What
+ * concerns all devices (that window's end, our link's loss) is done in slices, one a tick, so that the loop stays free.
+ */
+#include "adapters/mqtt/mqtt_model_private.h"
+
+#include "adapters/mqtt/mqtt_rule.h"
+#include "adapters/mqtt/mqtt_state.h"
+
+static struct event event_for(struct mqtt_model *m, const struct mqtt_device *d, enum event_kind kind)
+{
+    return (struct event){.kind = kind, .now = m->t.now, .wall = m->t.wall, .key = mqtt_device_key(d)};
+}
+
+// Capitals and blanks of a name are no loss to its address: the key tells devices apart.
+static struct str address_like(struct arena *a, struct str name)
+{
+    char *text = arena_cstr(a, name);
+    for (size_t i = 0; i < name.n; i++) {
+        if (text[i] >= 'A' && text[i] <= 'Z')
+            text[i] = (char)(text[i] - 'A' + 'a');
+        else if (text[i] == ' ' || text[i] == '_')
+            text[i] = '-';
+    }
+    return (struct str){text, name.n};
+}
+
+// What a localpart is minted from: the name of a discovered device, the id of another.
+static struct str wish(struct mqtt_model *m, const struct mqtt_device *d)
+{
+    struct str profile, id;
+
+    if (d->spec->discovered)
+        return address_like(&m->scratch, mqtt_device_name(d, &m->scratch));
+    return str_cut(mqtt_device_key(d), '/', &profile, &id) ? id : mqtt_device_key(d);
+}
+
+void mqtt_tell_identity(struct mqtt_model *m, struct mqtt_device *d)
+{
+    struct event ev = event_for(m, d, EV_IDENTITY);
+
+    ev.identity = IDENTITY_CONTACT;
+    ev.flags = d->spec->discovered && m->setup.discovery->quarantine ? EVENT_QUARANTINE : 0;
+    ev.name = mqtt_device_name(d, &m->scratch);
+    ev.wish = wish(m, d);
+    ev.cls = d->spec->cls.n ? mqtt_spec_slug(&m->scratch, d->spec->cls) : STR_NONE;
+    ev.group = mqtt_device_fill(d, &m->scratch, d->spec->area);
+    d->introduced = true;
+    m->host.post(m->ud, &ev);
+}
+
+void mqtt_tell_alert(struct mqtt_model *m, struct mqtt_device *d, uint16_t alert)
+{
+    struct event ev = event_for(m, d, EV_MESSAGE);
+
+    ev.type = MESSAGE_CHAT;
+    ev.body = mqtt_rule_text(d, alert, &m->scratch);
+    ev.id = mqtt_rule_id(d, alert, &m->scratch);
+    mqtt_tell_dirty(m, d);
+    if (!d->introduced)
+        mqtt_tell_identity(m, d);
+    m->host.post(m->ud, &ev);
+}
+
+void mqtt_tell_notice(struct mqtt_model *m, struct str text)
+{
+    m->host.post(m->ud, &(struct event){.kind = EV_NOTICE, .now = m->t.now, .wall = m->t.wall, .body = text});
+}
+
+/* Rows */
+
+void mqtt_tell_row(struct mqtt_model *m, struct str key, struct str blob)
+{
+    struct event ev = {.kind = EV_STATE, .now = m->t.now, .wall = m->t.wall, .key = key, .blob = blob};
+
+    m->host.post(m->ud, &ev);
+}
+
+void mqtt_tell_state(struct mqtt_model *m, struct mqtt_device *d)
+{
+    d->dirty = false;
+    mqtt_tell_row(m, mqtt_device_key(d), mqtt_state_write(d, &m->t, &m->scratch));
+}
+
+void mqtt_tell_dirty(struct mqtt_model *m, struct mqtt_device *d)
+{
+    if (d->dirty)
+        return;
+    d->dirty = true;
+    if (m->dirty_count == m->dirty_cap) {
+        m->dirty_cap = m->dirty_cap ? 2 * m->dirty_cap : 64;
+        m->dirty = mem_realloc(m->dirty, m->dirty_cap, sizeof(*m->dirty));
+    }
+    m->dirty[m->dirty_count++] = d->handle;
+    if (m->flush_at == INT64_MAX)
+        m->flush_at = m->t.now + MQTT_FLUSH_EVERY;
+}
+
+// Some of the list may have been stored since, or be no more.
+static void flush_slice(struct mqtt_model *m)
+{
+    for (unsigned i = 0; i < MQTT_SLICE && m->dirty_count; i++) {
+        struct mqtt_device *d = mqtt_registry_get(&m->registry, m->dirty[--m->dirty_count]);
+        if (d && d->dirty)
+            mqtt_tell_state(m, d);
+    }
+    if (m->dirty_count == 0)
+        m->flush_at = INT64_MAX;
+}
+
+/* Presence */
+
+static uint32_t hash_of(struct str text)
+{
+    return (uint32_t)map_hash(text);
+}
+
+static void post_presence(struct mqtt_model *m, struct mqtt_device *d, struct str text)
+{
+    bool offline = mqtt_verdict_offline(d->said);
+    struct event ev = event_for(m, d, offline ? EV_UNAVAILABLE : EV_AVAILABLE);
+
+    ev.show = mqtt_verdict_show(d->said);
+    ev.body = text;
+    m->host.post(m->ud, &ev);
+}
+
+static void tell_verdict(struct mqtt_model *m, struct mqtt_device *d, enum mqtt_verdict v)
+{
+    struct str text = mqtt_status_text(d, v, &m->t, &m->scratch);
+    bool news = v != d->said;
+
+    if (mqtt_verdict_offline(v) && !mqtt_verdict_offline(d->said) && d->said != MQTT_VERDICT_NONE)
+        d->last_loss = m->t.now;
+    d->said = (uint8_t)v;
+    d->changed = false;
+    mqtt_status_told(d);
+    if (!news && hash_of(text) == d->said_hash)
+        return; // what moved is rounded away
+    d->said_hash = hash_of(text);
+    d->said_at = m->t.now;
+    post_presence(m, d, text);
+}
+
+void mqtt_tell_soon(struct mqtt_device *d)
+{
+    d->said_at = INT64_MIN;
+}
+
+// The headlines have moved; *again is when that may be told.
+static bool may_refresh(const struct mqtt_model *m, const struct mqtt_device *d, enum mqtt_verdict v, int64_t *again)
+{
+    int64_t at = d->said_at + d->spec->status_interval;
+
+    if (v != MQTT_VERDICT_ONLINE || !d->changed)
+        return false;
+    if (m->t.now >= at)
+        return true;
+    if (at < *again)
+        *again = at;
+    return false;
+}
+
+// Kept, since the clock begins anew when we have been away.
+static void note_silence(struct mqtt_model *m, struct mqtt_device *d, enum mqtt_verdict v)
+{
+    if (!mqtt_verdict_silence(v) || v == (enum mqtt_verdict)d->silence)
+        return;
+    d->silence = (uint8_t)v;
+    mqtt_tell_dirty(m, d);
+}
+
+void mqtt_tell_presence(struct mqtt_model *m, struct mqtt_device *d)
+{
+    int64_t again;
+
+    if (!m->started || m->settling)
+        return; // the sweep comes by
+    enum mqtt_verdict v = mqtt_availability_judge(d, &m->link, m->t.now, &again);
+    note_silence(m, d, v);
+    if (!d->introduced)
+        mqtt_tell_identity(m, d);
+    if (v != d->said || may_refresh(m, d, v, &again))
+        tell_verdict(m, d, v);
+    mqtt_registry_wake(&m->registry, d, again);
+}
+
+/* All of them */
+
+void mqtt_tell_all(struct mqtt_model *m)
+{
+    m->sweep = 0;
+}
+
+void mqtt_tell_settle(struct mqtt_model *m)
+{
+    m->settling = true;
+    m->settle_quiet = m->t.now + MQTT_SETTLE_QUIET;
+    m->settle_end = m->t.now + MQTT_SETTLE_MAX;
+    m->sweep = MQTT_NONE;
+}
+
+static void settle_over(struct mqtt_model *m)
+{
+    if (!m->settling || (m->t.now < m->settle_quiet && m->t.now < m->settle_end))
+        return;
+    m->settling = false;
+    mqtt_tell_all(m);
+}
+
+static void sweep_slice(struct mqtt_model *m)
+{
+    for (unsigned i = 0; i < MQTT_SLICE && m->sweep != MQTT_NONE; i++) {
+        struct mqtt_device *d = mqtt_registry_next(&m->registry, &m->sweep);
+        if (d)
+            mqtt_tell_presence(m, d);
+        else
+            m->sweep = MQTT_NONE;
+    }
+}
+
+void mqtt_tell_restored(struct mqtt_model *m)
+{
+    mqtt_tell_all(m);
+    while (m->sweep != MQTT_NONE) {
+        sweep_slice(m);
+        arena_reset(&m->scratch);
+    }
+}
+
+static void wake_slice(struct mqtt_model *m)
+{
+    struct mqtt_device *d;
+
+    for (unsigned i = 0; i < MQTT_SLICE && (d = mqtt_registry_due(&m->registry, m->t.now)); i++)
+        mqtt_tell_presence(m, d);
+}
+
+void mqtt_tell_tick(struct mqtt_model *m)
+{
+    settle_over(m);
+    if (m->started && !m->settling)
+        sweep_slice(m);
+    wake_slice(m);
+    if (m->t.now >= m->flush_at)
+        flush_slice(m);
+}
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+int64_t mqtt_tell_deadline(const struct mqtt_model *m)
+{
+    int64_t at = earlier(mqtt_registry_deadline(&m->registry), m->flush_at);
+
+    if (m->settling)
+        return earlier(at, earlier(m->settle_quiet, m->settle_end));
+    return m->started && m->sweep != MQTT_NONE ? earlier(at, m->t.now) : at;
+}
