@@ -1,0 +1,347 @@
+#include "app/app_conf.h"
+
+#include "adapters/mqtt/mqtt.h"
+#include "adapters/null/null.h"
+#include "core/policy.h"
+
+const struct adapter_ops *const app_adapters[] = {&mqtt_adapter_ops, &null_adapter_ops, NULL};
+
+const struct adapter_ops *app_adapter_find(struct str type)
+{
+    for (size_t i = 0; app_adapters[i]; i++) {
+        if (str_eq_c(type, app_adapters[i]->type))
+            return app_adapters[i];
+    }
+    return NULL;
+}
+
+#define STATE_DIRECTORY "/var/lib/spandrel"
+
+static const char *const level_names[] = {"error", "warn", "info", "debug", "trace", NULL};
+static const char *const adapter_types[] = {"mqtt", "null", NULL};
+static const char *const format_names[] = {"logfmt", "json", NULL};
+
+static const struct conf_item log_levels_schema[] = {
+#define LOG_LEVEL_ITEM(sub)                                                                                            \
+    {.name = #sub,                                                                                                     \
+     .type = CONF_ENUM,                                                                                                \
+     .values = level_names,                                                                                            \
+     .doc = "Level of the subsystem " #sub ", if not the common one."},
+    LOG_SUBSYSTEMS(LOG_LEVEL_ITEM)
+#undef LOG_LEVEL_ITEM
+        {.name = NULL},
+};
+
+static const struct conf_item log_schema[] = {
+    {.name = "level",
+     .type = CONF_ENUM,
+     .dflt = "info",
+     .values = level_names,
+     .doc = "What is logged. Bodies of messages appear at trace alone, secrets never."},
+    {.name = "format",
+     .type = CONF_ENUM,
+     .dflt = "logfmt",
+     .values = format_names,
+     .doc = "Form of a log line on standard error."},
+    {.name = "levels", .type = CONF_MAP, .sub = log_levels_schema, .doc = "Levels of single subsystems."},
+    {.name = NULL},
+};
+
+static const struct conf_item control_schema[] = {
+    {.name = "socket",
+     .type = CONF_PATH,
+     .flags = CONF_RESTART,
+     .doc = "Unix socket for `spandrel ctl`. Default: `control` in the state directory.",
+     .example = "/run/spandrel/control"},
+    {.name = "mode",
+     .type = CONF_STR,
+     .flags = CONF_RESTART,
+     .dflt = "0660",
+     .doc = "Access mode of the socket, octal: who may open it operates the bridge."},
+    {.name = NULL},
+};
+
+static const struct conf_item tls_schema[] = {
+    {.name = "enabled",
+     .type = CONF_BOOL,
+     .dflt = "false",
+     .doc = "Direct TLS to the component port (ejabberd: `tls: true`; Openfire: port 5276). Prosody has none: keep it "
+            "on loopback."},
+    {.name = "ca",
+     .type = CONF_PATH,
+     .doc = "PEM file of the authorities to trust. Default: the system's.",
+     .example = "/etc/spandrel/ca.pem"},
+    {.name = "name",
+     .type = CONF_STR,
+     .doc = "Name the server's certificate must have. Default: the host of `server`.",
+     .example = "xmpp.example.org"},
+    {.name = "insecure", .type = CONF_BOOL, .dflt = "false", .doc = "Do not verify the certificate. Only for tests."},
+    {.name = NULL},
+};
+
+static const struct conf_item component_schema[] = {
+    {.name = "domain",
+     .type = CONF_STR,
+     .flags = CONF_REQUIRED | CONF_RESTART,
+     .doc = "The component's domain, as the XMPP server knows it.",
+     .example = "bridge.example.org"},
+    {.name = "server",
+     .type = CONF_ADDRESS,
+     .dflt = "127.0.0.1:5347",
+     .min = 5347,
+     .doc = "Where the server listens for components: host, or host:port."},
+    {.name = "secret",
+     .type = CONF_SECRET,
+     .flags = CONF_REQUIRED,
+     .doc = "The secret shared with the server: `file:/path`, `env:NAME`, `credential:NAME`, or the secret itself.",
+     .example = "file:/etc/spandrel/secret"},
+    {.name = "tls", .type = CONF_MAP, .sub = tls_schema, .doc = "TLS to the server."},
+    {.name = "name", .type = CONF_STR, .dflt = "Spandrel", .doc = "Name shown to users in service discovery."},
+    {.name = NULL},
+};
+
+static const struct conf_item adapter_schema[] = {
+    {.name = "type",
+     .type = CONF_STR,
+     .flags = CONF_REQUIRED,
+     .values = adapter_types,
+     .doc = "Kind of adapter.",
+     .example = "mqtt"},
+    {.name = "component",
+     .type = CONF_STR,
+     .doc = "Component its contacts live on, by name. May be left out when there is one.",
+     .example = "main"},
+    {.name = "offer",
+     .type = CONF_BOOL,
+     .dflt = "true",
+     .doc = "Users who register with the gateway are asked to add the contacts they may see."},
+    {.name = NULL},
+};
+
+static const struct conf_item *adapter_pick(struct str type)
+{
+    const struct adapter_ops *ops = app_adapter_find(type);
+    return ops ? ops->schema : NULL;
+}
+
+const struct conf_item app_schema[] = {
+    {.name = "state",
+     .type = CONF_PATH,
+     .flags = CONF_RESTART,
+     .dflt = STATE_DIRECTORY,
+     .doc = "Directory of the database. One process at a time: it is locked."},
+    {.name = "components",
+     .type = CONF_NAMED,
+     .flags = CONF_REQUIRED,
+     .sub = component_schema,
+     .doc = "Links to XMPP servers (XEP-0114), by a name of your choice."},
+    {.name = "adapters",
+     .type = CONF_NAMED,
+     .sub = adapter_schema,
+     .pick = adapter_pick,
+     .pick_by = "type",
+     .doc = "The other worlds, by a name of your choice. The name is permanent: contacts are stored under it."},
+    {.name = "admins",
+     .type = CONF_LIST,
+     .of = CONF_STR,
+     .doc = "Bare JIDs that operate the bridge by XMPP and are told of outages.",
+     .example = "[admin@example.org]"},
+    {.name = "groups",
+     .type = CONF_ANY,
+     .doc = "Named sets of users for the access rules: a list of bare JIDs or domains each.",
+     .example = "{family: [alice@example.org, bob@example.org]}"},
+    {.name = "access",
+     .type = CONF_LIST,
+     .of = CONF_STR,
+     .doc = "Who may do what. Nothing is allowed by default; the first rule that names a right for a user and a "
+            "contact decides it. Rights: see, read, "
+            "send, command, register, admin, or all (but admin).",
+     .example = "[allow see read send register to example.org, allow command to @family on mqtt]"},
+    {.name = "log", .type = CONF_MAP, .sub = log_schema, .doc = "Logging, to standard error."},
+    {.name = "control", .type = CONF_MAP, .sub = control_schema, .flags = CONF_RESTART, .doc = "The control socket."},
+    {.name = NULL},
+};
+
+const struct conf_item app_control_schema[] = {
+    {.name = "state", .type = CONF_PATH, .dflt = STATE_DIRECTORY},
+    {.name = "control", .type = CONF_MAP, .sub = control_schema},
+    {.name = "components", .type = CONF_ANY},
+    {.name = "adapters", .type = CONF_ANY},
+    {.name = "admins", .type = CONF_ANY},
+    {.name = "groups", .type = CONF_ANY},
+    {.name = "access", .type = CONF_ANY},
+    {.name = "log", .type = CONF_ANY},
+    {.name = NULL},
+};
+
+void app_conf_log(const struct conf_value *config)
+{
+    const struct conf_value *log = conf_get(config, "log");
+    log_set_format(conf_enum(conf_get(log, "format")) == 0 ? LOG_FORMAT_LOGFMT : LOG_FORMAT_JSON);
+    log_set_level((enum log_level)conf_enum(conf_get(log, "level")));
+    const struct conf_value *levels = conf_get(log, "levels");
+    for (size_t i = 0; log_levels_schema[i].name; i++) {
+        const struct conf_value *v = conf_get(levels, log_levels_schema[i].name);
+        enum log_subsystem sub;
+        if (conf_is_set(v) && log_sub_parse(str_c(log_levels_schema[i].name), &sub))
+            log_set_sub_level(sub, (enum log_level)conf_enum(v));
+    }
+}
+
+const struct conf_value *app_conf_component(const struct conf_value *config, const struct conf_value *adapter)
+{
+    const struct conf_value *components = conf_get(config, "components");
+    struct str wanted = conf_str(conf_get(adapter, "component"));
+    size_t at = 0;
+    for (const struct conf_value *c; (c = conf_each(components, &at));) {
+        if (wanted.n ? str_eq(conf_name(c), wanted) : conf_count(components) == 1)
+            return c;
+    }
+    return NULL;
+}
+
+static void check_domains(const struct conf_value *config, struct conf_report *report)
+{
+    const struct conf_value *components = conf_get(config, "components");
+    struct arena scratch;
+    arena_init(&scratch, 0);
+    size_t at = 0;
+    for (const struct conf_value *c; (c = conf_each(components, &at));) {
+        const struct conf_value *domain = conf_get(c, "domain");
+        struct jid jid;
+        if (jid_parse(&scratch, conf_str(domain), &jid) || jid.local.n || jid.resource.n)
+            conf_fail(report, domain, "'" STR_FMT "' is not a domain", STR_ARG(conf_str(domain)));
+        size_t before = 0;
+        for (const struct conf_value *o; (o = conf_each(components, &before)) && o != c;) {
+            if (str_case_eq(conf_str(conf_get(o, "domain")), conf_str(domain)))
+                conf_fail(report, domain, "the domain is that of components." STR_FMT " too", STR_ARG(conf_name(o)));
+        }
+    }
+    arena_finish(&scratch);
+}
+
+static void check_adapters(const struct conf_value *config, struct conf_report *report)
+{
+    const struct conf_value *adapters = conf_get(config, "adapters");
+    size_t at = 0;
+    for (const struct conf_value *a; (a = conf_each(adapters, &at));) {
+        if (app_conf_component(config, a))
+            continue;
+        const struct conf_value *named = conf_get(a, "component");
+        if (conf_is_set(named))
+            conf_fail(report, named, "there is no components." STR_FMT, STR_ARG(conf_str(named)));
+        else
+            conf_fail(report, a, "'component' is needed, as there are several components");
+    }
+}
+
+static void check_groups(const struct conf_value *config, struct policy *policy, struct conf_report *report)
+{
+    const struct conf_value *groups = conf_get(config, "groups");
+    size_t at = 0;
+    for (const struct conf_value *g; (g = conf_each(groups, &at));) {
+        struct strbuf text;
+        strbuf_init(&text, 1 << 20);
+        strbuf_str(&text, conf_name(g));
+        strbuf_char(&text, '=');
+        size_t member = 0;
+        for (const struct conf_value *m; (m = conf_each(g, &member));) {
+            strbuf_c(&text, text.p[text.n - 1] == '=' ? "" : ",");
+            strbuf_str(&text, conf_str(m));
+        }
+        struct errmsg msg;
+        if (policy_add_group(policy, strbuf_view(&text), &msg))
+            conf_fail(report, g, "%s", msg.text);
+        strbuf_finish(&text);
+    }
+}
+
+static bool has_entry(const struct conf_value *named, struct str name)
+{
+    size_t at = 0;
+    for (const struct conf_value *v; (v = conf_each(named, &at));) {
+        if (str_eq(conf_name(v), name))
+            return true;
+    }
+    return false;
+}
+
+static void check_whom(const struct conf_value *config, const struct conf_value *rule, struct str word,
+                       struct conf_report *report)
+{
+    if (has_entry(conf_get(config, "groups"), word))
+        conf_warn(report, rule, "'" STR_FMT "' is taken for a domain; did you mean the group '@" STR_FMT "'?",
+                  STR_ARG(word), STR_ARG(word));
+}
+
+// "home", "home:lamp", "home#kitchen"
+static void check_what(const struct conf_value *config, const struct conf_value *rule, struct str word,
+                       struct conf_report *report)
+{
+    struct str adapter = word, rest;
+    (void)str_cut(adapter, ':', &adapter, &rest);
+    (void)str_cut(adapter, '#', &adapter, &rest);
+    if (!str_eq_c(adapter, "*") && !has_entry(conf_get(config, "adapters"), adapter))
+        conf_warn(report, rule, "there is no adapter '" STR_FMT "': the rule is about nothing", STR_ARG(adapter));
+}
+
+// What is right by itself, and probably meant otherwise.
+static void check_words(const struct conf_value *config, const struct conf_value *rule, struct conf_report *report)
+{
+    void (*check)(const struct conf_value *, const struct conf_value *, struct str, struct conf_report *) = NULL;
+    struct str rest = conf_str(rule);
+    for (struct str word; policy_word(&rest, &word);) {
+        if (!check && str_eq_c(word, "to"))
+            check = check_whom;
+        else if (check == check_whom && str_eq_c(word, "on"))
+            check = check_what;
+        else if (check)
+            check(config, rule, word, report);
+    }
+}
+
+static void check_rules(const struct conf_value *config, struct conf_report *report)
+{
+    struct policy *policy = policy_create();
+    check_groups(config, policy, report);
+    size_t at = 0;
+    struct errmsg msg;
+    for (const struct conf_value *r; (r = conf_each(conf_get(config, "access"), &at));) {
+        if (policy_add_rule(policy, 0, conf_str(r), &msg))
+            conf_fail(report, r, "%s", msg.text);
+        else
+            check_words(config, r, report);
+    }
+    policy_destroy(policy);
+}
+
+static void check_admins(const struct conf_value *config, struct conf_report *report)
+{
+    struct arena scratch;
+    arena_init(&scratch, 0);
+    size_t at = 0;
+    for (const struct conf_value *a; (a = conf_each(conf_get(config, "admins"), &at));) {
+        struct jid jid;
+        if (jid_parse(&scratch, conf_str(a), &jid) || !jid.local.n || jid.resource.n)
+            conf_fail(report, a, "'" STR_FMT "' is not a bare JID (name@domain)", STR_ARG(conf_str(a)));
+    }
+    arena_finish(&scratch);
+}
+
+void app_conf_check(const struct conf_value *config, struct conf_report *report)
+{
+    if (!conf_count(conf_get(config, "components")))
+        conf_fail(report, conf_get(config, "components"), "at least one component is needed");
+    check_domains(config, report);
+    check_adapters(config, report);
+    check_admins(config, report);
+    check_rules(config, report);
+}
+
+const char *app_conf_control(const struct conf_value *config, struct arena *a)
+{
+    const struct conf_value *socket = conf_get(conf_get(config, "control"), "socket");
+    if (conf_is_set(socket))
+        return conf_cstr(socket);
+    return arena_printf(a, STR_FMT "/control", STR_ARG(conf_str(conf_get(config, "state")))).p;
+}

@@ -1,0 +1,22 @@
+/* The control socket: `spandrel ctl` on one side, the operations table on the other.
+ *
+ * A client sends one line, "text LINE" or "json LINE", and gets "ok\n" or "error\n" followed by the answer; then the
+ * server closes. Who may open the socket operates the bridge: its mode and owner are the access control. */
+#ifndef SPANDREL_APP_CONTROL_H
+#define SPANDREL_APP_CONTROL_H
+
+#include "app/hub.h"
+#include "net/stream.h"
+
+struct control;
+
+// Listens; NULL with *msg when the socket cannot be had.
+struct control *control_create(struct loop *l, const char *path, unsigned mode, struct hub *hub, struct errmsg *msg);
+// Asynchronous: its streams close by themselves.
+void control_close(struct control *c);
+
+// The client: connects, asks, prints the answer to stdout or stderr. Blocking. Returns the exit code: 0, 1 (error
+// answer), 2 (no connection).
+int control_ask(const char *path, bool json, struct str line);
+
+#endif

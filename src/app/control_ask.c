@@ -1,0 +1,101 @@
+/* The client of the control socket: a short blocking conversation. */
+#include "app/control.h"
+
+#include "base/strbuf.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum { ANSWER_MAX = 64 * 1024 * 1024 };
+
+static int dial(const char *path)
+{
+    struct sockaddr_un addr = {.sun_family = AF_UNIX};
+    size_t n = strlen(path);
+    if (n >= sizeof addr.sun_path) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    memcpy(addr.sun_path, path, n + 1);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd >= 0 && connect(fd, (const struct sockaddr *)&addr, sizeof addr)) {
+        int saved = errno;
+        close(fd);
+        errno = saved;
+        return -1;
+    }
+    return fd;
+}
+
+static bool send_all(int fd, struct str s)
+{
+    while (s.n) {
+        ssize_t n = send(fd, s.p, s.n, MSG_NOSIGNAL);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return false;
+        s = str_sub(s, (size_t)n, s.n);
+    }
+    return true;
+}
+
+static bool receive_all(int fd, struct strbuf *out)
+{
+    enum { CHUNK = 65536 };
+    for (;;) {
+        char *room = strbuf_reserve(out, CHUNK);
+        if (!room)
+            return false;
+        ssize_t n = read(fd, room, CHUNK);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return n == 0;
+        strbuf_grew(out, (size_t)n);
+    }
+}
+
+static int show(struct str answer)
+{
+    struct str head, rest;
+    if (!str_cut(answer, '\n', &head, &rest)) {
+        fprintf(stderr, "spandrel: the bridge ended the conversation\n");
+        return 2;
+    }
+    bool good = str_eq_c(head, "ok");
+    fprintf(good ? stdout : stderr, STR_FMT, STR_ARG(rest));
+    return good ? 0 : 1;
+}
+
+static void explain(const char *path)
+{
+    const char *hint = "";
+    if (errno == ENOENT || errno == ECONNREFUSED)
+        hint = " (is the bridge running? is the same configuration given with -c?)";
+    else if (errno == EACCES)
+        hint = " (you may not open it: see `control.mode`, or be root)";
+    fprintf(stderr, "spandrel: cannot connect to %s: %s%s\n", path, strerror(errno), hint);
+}
+
+int control_ask(const char *path, bool json, struct str line)
+{
+    int fd = dial(path);
+    if (fd < 0) {
+        explain(path);
+        return 2;
+    }
+    struct strbuf answer;
+    strbuf_init(&answer, ANSWER_MAX);
+    bool good = send_all(fd, json ? STR("json ") : STR("text ")) && send_all(fd, line) && send_all(fd, STR("\n")) &&
+                receive_all(fd, &answer);
+    int code = good || answer.n ? show(strbuf_view(&answer)) : 2;
+    if (!good && !answer.n)
+        explain(path);
+    strbuf_finish(&answer);
+    close(fd);
+    return code;
+}

@@ -1,0 +1,105 @@
+/* From the configuration file to the core's configuration. */
+#include "app/hub_private.h"
+
+#include "base/mem.h"
+
+const struct conf_value *hub_section(const struct conf_value *named, const char *name)
+{
+    size_t at = 0;
+    for (const struct conf_value *v; (v = conf_each(named, &at));) {
+        if (str_eq_c(conf_name(v), name))
+            return v;
+    }
+    return NULL;
+}
+
+static void take_components(struct hub *h, const struct conf_value *config, struct arena *a, struct bridge_config *out)
+{
+    struct bridge_component *v = arena_zalloc(a, h->link_count, sizeof *v);
+    for (size_t i = 0; i < h->link_count; i++)
+        v[i] = (struct bridge_component){
+            str_c(h->links[i].domain),
+            conf_str(conf_get(hub_section(conf_get(config, "components"), h->links[i].name), "name"))};
+    out->components = v;
+    out->component_count = h->link_count;
+}
+
+// Who has left, or is to leave, has a number without a name.
+static void take_adapters(struct hub *h, const struct conf_value *config, struct arena *a, struct bridge_config *out)
+{
+    struct bridge_adapter *v = arena_zalloc(a, h->adapter_count + 1, sizeof *v);
+    for (size_t i = 0; i < h->adapter_count; i++) {
+        const struct hub_adapter *one = hub_adapter_at(h, (uint16_t)(i + 1));
+        const struct conf_value *section = one ? hub_section(conf_get(config, "adapters"), one->name) : NULL;
+        if (section)
+            v[i] = (struct bridge_adapter){str_c(one->name), one->link->number, conf_bool(conf_get(section, "offer"))};
+    }
+    out->adapters = v;
+    out->adapter_count = h->adapter_count;
+}
+
+static void take_rules(const struct conf_value *config, struct arena *a, struct bridge_config *out)
+{
+    const struct conf_value *admins = conf_get(config, "admins"), *access = conf_get(config, "access");
+    struct str *v = arena_zalloc(a, conf_count(admins) * 2 + conf_count(access) + 1, sizeof *v);
+    size_t n = 0, at = 0;
+    for (const struct conf_value *c; (c = conf_each(admins, &at));) {
+        v[n++] = arena_printf(a, "allow all to " STR_FMT, STR_ARG(conf_str(c)));
+        v[n++] = arena_printf(a, "allow admin to " STR_FMT, STR_ARG(conf_str(c)));
+    }
+    at = 0;
+    for (const struct conf_value *c; (c = conf_each(access, &at));)
+        v[n++] = conf_str(c);
+    out->rules = v;
+    out->rule_count = n;
+}
+
+static struct str group_text(const struct conf_value *group, struct arena *a)
+{
+    struct str text = arena_printf(a, STR_FMT "=", STR_ARG(conf_name(group)));
+    size_t at = 0;
+    for (const struct conf_value *m; (m = conf_each(group, &at));)
+        text = arena_printf(a, STR_FMT "%s" STR_FMT, STR_ARG(text), at > 1 ? "," : "", STR_ARG(conf_str(m)));
+    return text;
+}
+
+static void take_groups(const struct conf_value *config, struct arena *a, struct bridge_config *out)
+{
+    const struct conf_value *groups = conf_get(config, "groups");
+    struct str *v = arena_zalloc(a, conf_count(groups) + 1, sizeof *v);
+    size_t n = 0, at = 0;
+    for (const struct conf_value *g; (g = conf_each(groups, &at));)
+        v[n++] = group_text(g, a);
+    out->groups = v;
+    out->group_count = n;
+}
+
+void hub_bridge_config(struct hub *h, const struct conf_value *config, struct arena *a, struct bridge_config *out)
+{
+    *out = (struct bridge_config){.seed = rng_next(&h->rng)};
+    take_components(h, config, a, out);
+    take_adapters(h, config, a, out);
+    take_rules(config, a, out);
+    take_groups(config, a, out);
+}
+
+static void drop_admins(struct hub *h)
+{
+    for (size_t i = 0; i < h->admin_count; i++)
+        mem_free(h->admins[i]);
+    mem_free(h->admins);
+    h->admins = NULL;
+    h->admin_count = 0;
+}
+
+void hub_take_admins(struct hub *h, const struct conf_value *config)
+{
+    drop_admins(h);
+    if (!config)
+        return;
+    const struct conf_value *admins = conf_get(config, "admins");
+    h->admins = mem_zalloc(conf_count(admins), sizeof *h->admins);
+    size_t at = 0;
+    for (const struct conf_value *c; (c = conf_each(admins, &at));)
+        h->admins[h->admin_count++] = mem_dup(conf_str(c).p, conf_str(c).n);
+}

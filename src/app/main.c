@@ -1,0 +1,279 @@
+/* The command line. The only file that ends the process. */
+#include "app/app_conf.h"
+#include "app/control.h"
+#include "app/daemon.h"
+
+#include <getopt.h>
+#include <limits.h>
+#include <stdio.h>
+
+enum { DONE = 0, FAILED = 1, MISUSED = 2, LINE_MAX_BYTES = 16000 };
+
+static const char default_config[] = "/etc/spandrel/spandrel.yaml";
+
+struct options {
+    const char *config, *socket, *record;
+    bool json, quiet, help;
+    unsigned given; // bits of the letters below
+};
+
+static const struct option longs[] = {
+    {"config", required_argument, NULL, 'c'}, {"help", no_argument, NULL, 'h'},
+    {"json", no_argument, NULL, 'j'},         {"quiet", no_argument, NULL, 'q'},
+    {"record", required_argument, NULL, 'r'}, {"socket", required_argument, NULL, 's'},
+    {"version", no_argument, NULL, 'v'},      {NULL, 0, NULL, 0},
+};
+
+struct verb {
+    const char *name, *word; // "config", "example"
+    const char *arguments, *doc;
+    const char *options; // letters that it takes, beside c and h
+    int words;           // at most, behind the name (and the word)
+    int (*run)(const struct options *o, char **words);
+};
+
+static void print(struct str text, FILE *to)
+{
+    fprintf(to, STR_FMT, STR_ARG(text));
+}
+
+// The configuration by a schema, or NULL after the errors were printed.
+static struct conf_value *load(const char *path, const struct conf_item *schema)
+{
+    struct conf_report *report = conf_report_create();
+    struct conf_value *config = conf_load(path, schema, report);
+    print(conf_report_text(report), stderr);
+    conf_report_destroy(report);
+    return config;
+}
+
+static int run(const struct options *o, char **words)
+{
+    (void)words;
+    return daemon_run(o->config, o->record);
+}
+
+static int check(const struct options *o, char **words)
+{
+    (void)words;
+    return daemon_check(o->config);
+}
+
+static int replay(const struct options *o, char **words)
+{
+    struct errmsg msg;
+    if (!words[0]) {
+        fprintf(stderr, "spandrel: replay what? Name a file that `run --record` has written\n");
+        return MISUSED;
+    }
+    enum err e = record_replay(words[0], !o->quiet, &msg);
+    if (e)
+        fprintf(stderr, "spandrel: %s\n", msg.text);
+    return e ? FAILED : DONE;
+}
+
+static int write_out(void (*writer)(const struct conf_item *, struct strbuf *))
+{
+    struct strbuf out;
+    strbuf_init(&out, 1 << 22);
+    writer(app_schema, &out);
+    print(strbuf_view(&out), stdout);
+    strbuf_finish(&out);
+    return DONE;
+}
+
+static int config_docs(const struct options *o, char **words)
+{
+    (void)o, (void)words;
+    return write_out(conf_write_markdown);
+}
+
+static int config_example(const struct options *o, char **words)
+{
+    (void)o, (void)words;
+    return write_out(conf_write_example);
+}
+
+static int config_schema(const struct options *o, char **words)
+{
+    (void)o, (void)words;
+    return write_out(conf_write_json_schema);
+}
+
+// Of the configuration only what names the socket is read: the secrets need not be readable, nor all else be right.
+static int ask(const struct options *o, struct str line)
+{
+    if (o->socket)
+        return control_ask(o->socket, o->json, line);
+    struct conf_value *c = load(o->config, app_control_schema);
+    if (!c)
+        return MISUSED;
+    struct arena a;
+    arena_init(&a, 0);
+    int code = control_ask(app_conf_control(c, &a), o->json, line);
+    arena_finish(&a);
+    conf_destroy(c);
+    return code;
+}
+
+static int ctl(const struct options *o, char **words)
+{
+    struct strbuf line;
+    strbuf_init(&line, LINE_MAX_BYTES);
+    for (; *words; words++) {
+        strbuf_c(&line, line.n ? " " : "");
+        strbuf_c(&line, *words);
+    }
+    int code = MISUSED;
+    if (line.full)
+        fprintf(stderr, "spandrel: that is more than %d bytes\n", LINE_MAX_BYTES);
+    else
+        code = ask(o, strbuf_view(&line));
+    strbuf_finish(&line);
+    return code;
+}
+
+static int version(const struct options *o, char **words)
+{
+    (void)o, (void)words;
+    printf("spandrel %s\n", SPANDREL_VERSION);
+    return DONE;
+}
+
+static int help(const struct options *o, char **words);
+
+static const struct verb verbs[] = {
+    {"run", NULL, "[--record FILE]", "run the bridge (SIGHUP reads the configuration again, SIGTERM stops)", "r", 0,
+     run},
+    {"check", NULL, "", "check the configuration; connects to nothing", "", 0, check},
+    {"ctl", NULL, "[--json] [COMMAND]", "operate the running bridge; `ctl help` lists what it can do", "js", INT_MAX,
+     ctl},
+    {"config", "example", "", "print a commented example of the configuration", "", 0, config_example},
+    {"config", "schema", "", "print the JSON Schema of the configuration", "", 0, config_schema},
+    {"config", "docs", "", "print the reference of the configuration (Markdown)", "", 0, config_docs},
+    {"replay", NULL, "[--quiet] FILE", "give a recording to the core again, and compare what it does", "q", 1, replay},
+    {"help", NULL, "[COMMAND]", "this text", "", 1, help},
+    {"version", NULL, "", "print the version", "", 0, version},
+};
+
+enum { VERBS = sizeof verbs / sizeof *verbs };
+
+// Of one command, by its name, or of all.
+static int usage(FILE *to, const char *only, int code)
+{
+    char left[64];
+    fprintf(to, "usage: spandrel [-c FILE] %s\n\n", only ? only : "COMMAND");
+    for (size_t i = 0; i < VERBS; i++) {
+        const struct verb *c = &verbs[i];
+        if (only && !str_eq_c(str_c(only), c->name))
+            continue;
+        snprintf(left, sizeof left, "%s%s%s%s%s", c->name, c->word ? " " : "", c->word ? c->word : "",
+                 *c->arguments ? " " : "", c->arguments);
+        fprintf(to, "  %-24s %s\n", left, c->doc);
+    }
+    fprintf(to, "\n  -c, --config FILE        the configuration, else %s\n", default_config);
+    if (!only || str_eq_c(str_c(only), "ctl"))
+        fprintf(to, "  --socket FILE            with ctl: the control socket, in place of a configuration\n");
+    return code;
+}
+
+static const char *nearest(struct str word)
+{
+    const char *names[VERBS + 1] = {NULL};
+    for (size_t i = 0; i < VERBS; i++)
+        names[i] = verbs[i].name;
+    return conf_nearest(word, names);
+}
+
+static int unknown(const char *word)
+{
+    const char *near = nearest(str_c(word));
+    fprintf(stderr, "spandrel: unknown command '%s'%s%s%s\n", word, near ? "; did you mean '" : "", near ? near : "",
+            near ? "'?" : "; 'spandrel help' lists them");
+    return MISUSED;
+}
+
+// The first of the name where the word is none of its words; NULL where nothing has the name.
+static const struct verb *find(const char *name, const char *word)
+{
+    const struct verb *found = NULL;
+    for (size_t i = 0; i < VERBS; i++) {
+        if (!str_eq_c(str_c(name), verbs[i].name))
+            continue;
+        if (!verbs[i].word || (word && str_eq_c(str_c(word), verbs[i].word)))
+            return &verbs[i];
+        found = found ? found : &verbs[i];
+    }
+    return found;
+}
+
+static int help(const struct options *o, char **words)
+{
+    (void)o;
+    if (words[0] && !find(words[0], NULL))
+        return unknown(words[0]);
+    return usage(stdout, words[0], DONE);
+}
+
+// Whether the command takes these options and words; says why not.
+static bool suits(const struct verb *c, const struct options *o, char **words)
+{
+    for (const struct option *l = longs; l->name; l++) {
+        bool general = l->val == 'c' || l->val == 'h' || l->val == 'v';
+        if (!(o->given & 1u << (l->val - 'a')) || general || strchr(c->options, l->val))
+            continue;
+        fprintf(stderr, "spandrel: %s takes no option --%s\n", c->name, l->name);
+        return false;
+    }
+    for (int n = 0; words[n]; n++) {
+        if (n < c->words)
+            continue;
+        fprintf(stderr, "spandrel: '%s' is one word too many for %s\n", words[n], c->name);
+        return false;
+    }
+    return true;
+}
+
+static int dispatch(const struct options *o, char **words)
+{
+    const struct verb *c = find(words[0], words[1]);
+    if (!c)
+        return unknown(words[0]);
+    if (o->help)
+        return usage(stdout, c->name, DONE);
+    bool named = c->word && words[1] && str_eq_c(str_c(words[1]), c->word);
+    if (c->word && !named)
+        return usage(stderr, c->name, MISUSED);
+    words += named ? 2 : 1;
+    return suits(c, o, words) ? c->run(o, words) : MISUSED;
+}
+
+static bool take(struct options *o, int letter)
+{
+    o->given |= letter >= 'a' && letter <= 'z' ? 1u << (letter - 'a') : 0;
+    o->config = letter == 'c' ? optarg : o->config;
+    o->socket = letter == 's' ? optarg : o->socket;
+    o->record = letter == 'r' ? optarg : o->record;
+    o->json = o->json || letter == 'j';
+    o->quiet = o->quiet || letter == 'q';
+    o->help = o->help || letter == 'h';
+    return letter != '?' && letter != ':';
+}
+
+int main(int argc, char **argv)
+{
+    struct options o = {.config = default_config};
+    opterr = 0;
+    for (int letter; (letter = getopt_long(argc, argv, ":c:h", longs, NULL)) != -1;) {
+        if (take(&o, letter))
+            continue;
+        fprintf(stderr, letter == ':' ? "spandrel: '%s' needs a value\n" : "spandrel: unknown option '%s'\n",
+                argv[optind - 1]);
+        return MISUSED;
+    }
+    if (o.given & 1u << ('v' - 'a'))
+        return version(&o, NULL);
+    if (optind < argc)
+        return dispatch(&o, argv + optind);
+    return o.help ? usage(stdout, NULL, DONE) : usage(stderr, NULL, MISUSED);
+}
