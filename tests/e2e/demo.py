@@ -1,0 +1,152 @@
+"""The demo: a short story on real servers, told as each side sees it. Run by scripts/demo."""
+import argparse
+import asyncio
+import sys
+import time
+
+import servers
+from bridge import Bridge
+from client import Client
+from device import Device
+
+WIDTH = 10
+
+
+class Story:
+    """Prints what each side does and sees, and counts the checks."""
+
+    def __init__(self):
+        self.good = self.bad = 0
+        self._began = time.monotonic()
+
+    def tell(self, who, what):
+        print(f"{time.monotonic() - self._began:6.2f}  {who:<{WIDTH}} {what}", flush=True)
+
+    def check(self, what, good):
+        self.good += bool(good)
+        self.bad += not good
+        print(f"        {'':<{WIDTH}} {'ok' if good else 'FAILED'}: {what}", flush=True)
+
+    def end(self):
+        total = self.good + self.bad
+        print(f"{self.good}/{total} checks passed")
+        return 0 if not self.bad else 1
+
+
+def shown(stanza):
+    if stanza.name == "message":
+        return f"{stanza['from']} says: {stanza['body']}"
+    kind = stanza["type"] if stanza["type"] not in ("available", "") else (stanza["show"] or "online")
+    return f"presence of {stanza['from']}: {kind}" + (f" ({stanza['status']})" if stanza["status"] else "")
+
+
+async def subscribe(story, alice, lamp):
+    story.tell("alice", f"adds the contact {lamp}")
+    alice.presence(to=lamp, kind="subscribe")
+    await alice.expect(kind="presence", frm=lamp, type="subscribed")
+    presence = await alice.expect(kind="presence", frm=lamp, where=lambda s: s["type"] == "available" and "21.4" in s["status"])
+    story.tell("alice", shown(presence))
+    story.check("the contact appears, online, with its reading", True)
+
+
+async def read(story, alice, lamp, device):
+    story.tell("lamp", "reports 22.5 °C")
+    await asyncio.to_thread(device.report, temperature=22.5)
+    presence = await alice.expect(kind="presence", frm=lamp, where=lambda s: "22.5" in s["status"])
+    story.tell("alice", shown(presence))
+    story.check("the new reading is in its status", True)
+
+
+async def command(story, alice, lamp, device):
+    story.tell("alice", "writes: set power on")
+    alice.say(lamp, "set power on", receipt=True)
+    topic, payload, retained = await asyncio.to_thread(device.expect_command)
+    story.tell("lamp", f"gets {payload} on {topic}")
+    answer = await alice.expect(kind="message", frm=lamp, where=lambda s: s["body"])
+    story.tell("alice", shown(answer))
+    story.check("the command reached the device, and was not retained", payload == "ON" and not retained)
+    story.check("it was confirmed by the device", "on" in answer["body"])
+
+
+async def alert(story, alice, lamp, device):
+    story.tell("lamp", "reports 31 °C")
+    await asyncio.to_thread(device.report, temperature=31)
+    message = await alice.expect(kind="message", frm=lamp, body="hot")
+    story.tell("alice", shown(message))
+    story.check("an alert arrives as a message", True)
+
+
+async def forbidden(story, bob, lamp):
+    story.tell("bob", "who may not command, writes: set power off")
+    bob.say(lamp, "set power off")
+    answer = await bob.expect(kind="message", frm=lamp)
+    story.tell("bob", f"error {answer['error']['condition']}: {answer['error']['text']}")
+    story.check("a command without the right is refused", answer["type"] == "error")
+
+
+async def invisible(story, carol, lamp):
+    disco = "<query xmlns='http://jabber.org/protocol/disco#info'/>"
+    there = await carol.request(lamp, disco)
+    nowhere = await carol.request("nothing@" + lamp.split("@")[1], disco)
+    story.tell("carol", f"who may see nothing, asks for the lamp: {there['error']['condition']}; for nothing: {nowhere['error']['condition']}")
+    story.check("what one may not see looks as if it did not exist", there["error"]["condition"] == nowhere["error"]["condition"] == "item-not-found")
+
+
+async def death(story, alice, lamp, device):
+    story.tell("lamp", "dies")
+    await asyncio.to_thread(device.die)
+    presence = await alice.expect(kind="presence", frm=lamp, type="unavailable", timeout=30)
+    story.tell("alice", shown(presence))
+    story.check("the contact goes offline", True)
+    alice.say(lamp, "set power off")
+    answer = await alice.expect(kind="message", frm=lamp, type="error")
+    story.tell("alice", f"writes: set power off; error: {answer['error']['text']}")
+    story.check("a command to a dead device is refused", True)
+
+
+async def recovery(story, alice, lamp, broker, bridge):
+    story.tell("operator", "kills the bridge with -9")
+    bridge.kill()
+    with Device(broker, "lamp"):
+        story.tell("lamp", "is back, with nobody to see it")
+        bridge.start()
+        presence = await alice.expect(kind="presence", frm=lamp, where=lambda s: s["type"] == "available", timeout=30)
+        story.tell("alice", shown(presence))
+        story.check("after a crash of the bridge the presence is right again by itself", True)
+
+
+async def play(story, server, broker, bridge):
+    lamp = f"lamp@{bridge.domain}"
+    async with Client(server, "alice") as alice, Client(server, "bob") as bob, Client(server, "carol") as carol:
+        device = Device(broker, "lamp").start()
+        story.tell("lamp", "connects to the broker and reports 21.4 °C")
+        while not any(m["key"].endswith("lamp") for m in bridge.ctl_json("mappings")["mappings"]):
+            await asyncio.sleep(0)
+        await subscribe(story, alice, lamp)
+        await read(story, alice, lamp, device)
+        await command(story, alice, lamp, device)
+        await alert(story, alice, lamp, device)
+        await forbidden(story, bob, lamp)
+        await invisible(story, carol, lamp)
+        await death(story, alice, lamp, device)
+        await recovery(story, alice, lamp, broker, bridge)
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Plays the main job of Spandrel on real servers.")
+    parser.add_argument("--server", choices=["prosody", "ejabberd"], default="prosody")
+    options = parser.parse_args()
+    story = Story()
+    story.tell("operator", f"starts {options.server}, mosquitto and spandrel")
+    with servers.KINDS[options.server]() as server, servers.Mosquitto() as broker, Bridge(server, broker) as bridge:
+        story.tell("operator", f"spandrel is attached as {bridge.domain}")
+        try:
+            asyncio.run(play(story, server, broker, bridge))
+        except AssertionError as failure:
+            story.check(str(failure), False)
+            print(bridge.tail(), file=sys.stderr)
+    sys.exit(story.end())
+
+
+if __name__ == "__main__":
+    main()
