@@ -59,6 +59,7 @@ struct mqtt_device {
     uint8_t silence;                // enum mqtt_verdict: STALE or SILENT since it was last heard, else NONE
     bool changed;                   // a headline passed its deadband since
     bool dirty;                     // to be stored
+    bool alerted;                   // since it was stored: that does not wait
     bool introduced;                // its identity was told
 };
 

@@ -1,9 +1,10 @@
 /* From a message to what is known of devices.
  *
  * Happy path: topic -> the bindings of its devices -> values, availability -> alerts -> presence; QoS 1 is stored
- * before the call returns, so that its acknowledgement can wait for the row. A topic that nobody listens to makes a
- * device, where a template takes it. Failures: a payload that is no JSON, or lacks the member, leaves the value as it
- * was. Retained payloads are a snapshot: they change what is known, and say nothing. */
+ * before the call returns, so that its acknowledgement can wait for the row, and so is what an alert was told of, so
+ * that it is not told again, nor another under its id. A topic that nobody listens to makes a device, where a template
+ * takes it. Failures: a payload that is no JSON, or lacks the member, leaves the value as it was. Retained payloads are
+ * a snapshot: they change what is known, and say nothing. */
 #include "adapters/mqtt/mqtt_model_private.h"
 
 #include "adapters/mqtt/mqtt_profile.h"
@@ -173,7 +174,7 @@ static size_t hear_bound(struct mqtt_model *m, const struct mqtt_message *msg, s
             mqtt_tell_presence(m, d);
         else // a bridge with very many devices: the rest in slices
             mqtt_registry_wake(&m->registry, d, m->t.now);
-        if (msg->qos > 0 && d->dirty)
+        if (d->dirty && (msg->qos > 0 || d->alerted))
             mqtt_tell_state(m, d);
         arena_reset(&m->scratch);
     }
@@ -225,9 +226,9 @@ static bool hear(struct mqtt_model *m, const struct mqtt_message *msg)
 
 void mqtt_model_message(struct mqtt_model *m, const struct mqtt_message *msg, int64_t now, int64_t wall)
 {
-
     mqtt_model_enter(m, now, wall);
     m->stat.messages++;
+    m->repeated = msg->qos > 0;
     if (m->settling && msg->retain)
         m->settle_quiet = now + MQTT_SETTLE_QUIET;
     if (mqtt_discovery_owns(m->setup.discovery, msg->topic)) {

@@ -54,6 +54,7 @@ struct mqtt_model {
 
     struct mqtt_link_state link;
     bool started, settling;
+    bool repeated; // the broker sends this call's message again until it is acknowledged
     int64_t settle_quiet, settle_end;
     uint32_t sweep;  // handle to look at next, MQTT_NONE: all were
     uint32_t *dirty; // handles of devices to store

@@ -52,14 +52,17 @@ void mqtt_tell_identity(struct mqtt_model *m, struct mqtt_device *d)
     m->host.post(m->ud, &ev);
 }
 
+// Its row follows at once (see mqtt_ingest.c), and stands behind it: what is repeated because of a crash between the
+// two is told again, under the same id, instead of being no news any more.
 void mqtt_tell_alert(struct mqtt_model *m, struct mqtt_device *d, uint16_t alert)
 {
     struct event ev = event_for(m, d, EV_MESSAGE);
 
     ev.type = MESSAGE_CHAT;
     ev.body = mqtt_rule_text(d, alert, &m->scratch);
-    ev.id = mqtt_rule_id(d, alert, &m->scratch);
+    ev.id = mqtt_rule_id(d, alert, m->repeated ? 0 : m->t.wall, &m->scratch);
     mqtt_tell_dirty(m, d);
+    d->alerted = true;
     if (!d->introduced)
         mqtt_tell_identity(m, d);
     m->host.post(m->ud, &ev);
@@ -81,7 +84,7 @@ void mqtt_tell_row(struct mqtt_model *m, struct str key, struct str blob)
 
 void mqtt_tell_state(struct mqtt_model *m, struct mqtt_device *d)
 {
-    d->dirty = false;
+    d->dirty = d->alerted = false;
     mqtt_tell_row(m, mqtt_device_key(d), mqtt_state_write(d, &m->t, &m->scratch));
 }
 

@@ -556,6 +556,71 @@ static void redelivery_has_the_same_id(void **state)
     rig_finish(&two);
 }
 
+// What may have been lost is told again, what was told is not, and nothing has the id of another: whatever was under
+// way when the process was killed.
+static void killed_after_an_alert(void **state)
+{
+    static const struct {
+        unsigned qos;
+        bool stored; // its row was
+    } cases[] = {{0, true}, {0, false}, {1, true}};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct rig r, again;
+        rig_init(&r, thermo);
+        rig_up(&r);
+        rig_message(&r, STATUS, "{\"temperature\":35}", cases[i].qos, false);
+        const struct event *said = rig_last(&r, EV_MESSAGE, KEY), *row = rig_last(&r, EV_STATE, KEY);
+        assert_non_null(said);
+        assert_non_null(row); // not seconds later
+        rig_init(&again, thermo);
+        again.wall = r.wall + 1000;
+        if (cases[i].stored)
+            mqtt_model_restore(again.m, row->key, row->blob);
+        rig_up(&again);
+        rig_message(&again, STATUS, "{\"temperature\":36}", cases[i].qos, false);
+        assert_int_equal(rig_count(&again, EV_MESSAGE), cases[i].stored ? 0 : 1);
+        rig_pass(&again, 61000);
+        rig_message(&again, STATUS, "{\"temperature\":20}", cases[i].qos, false);
+        rig_message(&again, STATUS, "{\"temperature\":36}", cases[i].qos, false);
+        for (size_t k = 0; k < again.count; k++)
+            if (again.events[k]->kind == EV_MESSAGE)
+                assert_false(str_eq(again.events[k]->id, said->id));
+        assert_non_null(rig_last(&again, EV_MESSAGE, KEY));
+        rig_finish(&again);
+        rig_finish(&r);
+    }
+}
+
+// Two alerts of one message: one row, behind both, with all that the message said.
+static void row_stands_behind_its_alerts(void **state)
+{
+    size_t alerts = 0, rows = 0;
+    struct rig r;
+
+    (void)state;
+    rig_init(&r, thermo);
+    rig_up(&r);
+    rig_hear(&r, STATUS, "{\"temperature\":20,\"contact\":true}");
+    rig_pass(&r, 10000);
+    rig_clear(&r);
+    rig_hear(&r, STATUS, "{\"temperature\":35,\"contact\":false}");
+    for (size_t i = 0; i < r.count; i++) {
+        alerts += r.events[i]->kind == EV_MESSAGE;
+        if (r.events[i]->kind == EV_STATE) {
+            rows++;
+            assert_int_equal(alerts, 2);
+            assert_true(str_find_str(r.events[i]->blob, STR("\"temp\":35,")) >= 0);
+            assert_true(str_find_str(r.events[i]->blob, STR("\"door\":\"on\"")) >= 0);
+        }
+    }
+    assert_int_equal(rows, 1);
+    rig_pass(&r, 60000);
+    assert_int_equal(rig_count(&r, EV_STATE), 1);
+    rig_finish(&r);
+}
+
 static void qos1_is_stored_at_once(void **state)
 {
     struct mqtt_message msg = {.topic = STR(STATUS), .payload = STR("{\"temperature\":20}"), .qos = 1};
@@ -772,6 +837,8 @@ int main(void)
         cmocka_unit_test(state_survives),
         cmocka_unit_test(loss_survives),
         cmocka_unit_test(redelivery_has_the_same_id),
+        cmocka_unit_test(killed_after_an_alert),
+        cmocka_unit_test(row_stands_behind_its_alerts),
         cmocka_unit_test(qos1_is_stored_at_once),
         cmocka_unit_test(foreign_rows_are_dropped),
         cmocka_unit_test(reload_keeps_and_forgets),

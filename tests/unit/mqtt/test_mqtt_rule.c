@@ -174,21 +174,22 @@ static void ids(void **state)
     struct mqtt_spec *s = spec_rig(
         "devices: {d: {topic: d/+, readings: {v: {}}, alerts: [{reading: v, above: 1}, {reading: v, above: 2}]}}");
     struct mqtt_device *d = spec_rig_device(s, "x"), *other = spec_rig_device(s, "y");
-    struct str id[5];
+    struct str id[6];
     struct arena a;
 
     (void)state;
     arena_init(&a, 0);
     mqtt_device_alarms(d)[0].count = mqtt_device_alarms(d)[1].count = mqtt_device_alarms(other)[0].count = 1;
-    id[0] = mqtt_rule_id(d, 0, &a);
-    id[1] = mqtt_rule_id(d, 1, &a);
-    id[2] = mqtt_rule_id(other, 0, &a);
+    id[0] = mqtt_rule_id(d, 0, 0, &a);
+    id[1] = mqtt_rule_id(d, 1, 0, &a);
+    id[2] = mqtt_rule_id(other, 0, 0, &a);
     mqtt_device_alarms(d)[0].count = 2;
-    id[3] = mqtt_rule_id(d, 0, &a);
+    id[3] = mqtt_rule_id(d, 0, 0, &a);
     mqtt_device_alarms(d)[0].count = 1;
-    id[4] = mqtt_rule_id(d, 0, &a);
-    assert_str(id[4], id[0].p);
-    for (size_t i = 0; i < 4; i++)
+    id[4] = mqtt_rule_id(d, 0, 1795252800000, &a);
+    id[5] = mqtt_rule_id(d, 0, 0, &a);
+    assert_str(id[5], id[0].p);
+    for (size_t i = 0; i < 5; i++)
         for (size_t k = 0; k < i; k++)
             assert_false(str_eq(id[i], id[k]));
     arena_finish(&a);
