@@ -289,10 +289,19 @@ static bool is_durable(const struct word *w, struct str rest)
     return w->run == mqtt_say && str_find_str(str_sub(rest, 0, 12), STR("qos1 ")) >= 0;
 }
 
+static bool is_step(const struct word *w, struct str rest)
+{
+    struct str count, name;
+    if (w->run != repeat)
+        return w->step;
+    w = str_word(&rest, &count) && str_word(&rest, &name) ? find_word(name) : NULL;
+    return w && w->step;
+}
+
 static bool strikes(struct run *r, const struct word *w, struct str rest)
 {
     const struct fault *f = r->script->fault;
-    if (!w->step || r->out.steps++ != r->script->at || !f)
+    if (r->out.ended || !is_step(w, rest) || r->out.steps++ != r->script->at || !f)
         return false;
     return !(f->flags & FAULT_DURABLE) || is_durable(w, rest);
 }
