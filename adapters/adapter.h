@@ -23,8 +23,10 @@ struct adapter_env {
     struct log_ctx log; // to be the parent of the adapter's own contexts
     struct rng *rng;
     // Copies the event and queues it; returns at once. With a token other than 0 the adapter gets exactly one JOURNALED
-    // or REFUSED through send(), and if it was journaled later exactly one SETTLED or FAILED where `confirm` was asked
-    // (EVENT_DURABLE). ev->adapter, now and wall are filled in.
+    // or REFUSED through send(), in the order of its posts: with EVENT_DURABLE once that event and all posted before it
+    // are on disk, else when they have been taken. While the component's output is full posts wait, so who reads from a
+    // source without a bound posts a BARRIER behind each lot and reads on when it is answered. ev->adapter, now and
+    // wall are filled in.
     void (*post)(struct adapter_env *env, const struct event *ev);
     int64_t (*now)(struct adapter_env *env);  // monotonic ms: virtual in scenarios
     int64_t (*wall)(struct adapter_env *env); // ms since 1970

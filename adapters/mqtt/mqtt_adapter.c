@@ -1,10 +1,10 @@
 /* An instance of the MQTT adapter: the link, the model of the devices behind it, and the glue between them and the
  * bridge.
  *
- * Happy path: a batch of messages -> the model -> posts. What was posted because of a message of QoS 1 is owed: a
- * MESSAGE carries a token, and behind anything else of the batch stands a barrier, an empty EV_STATE with a token.
- * Posts are taken in order, so when the last token is JOURNALED all before it is durable too, and the link may
- * acknowledge. A batch that owes nothing is acknowledged at once.
+ * Happy path: a batch of messages -> the model -> posts, and a BARRIER behind them -> the link reads on when its token
+ * is answered. So no more is read than the bridge can take. Was a message of QoS 1 in the batch, the barrier asks for
+ * durability, and a MESSAGE because of it carries a token of its own; posts are taken in order, so when the last token
+ * is JOURNALED all before it is durable too, and the link may acknowledge. A batch that led to no post is over at once.
  *
  * Failures: REFUSED counts as an end too: the loss is counted and logged, and the broker is not left waiting for ever.
  * Answers that come after the link was lost or replaced release nothing of the new one, since only the last outstanding
@@ -37,7 +37,8 @@ struct mqtt_adapter {
     uint64_t token;     // last one given to a post
     size_t outstanding; // tokens not answered
     bool durable;       // the message in progress has QoS 1
-    bool owed;          // posted because of one, with no token behind it
+    bool posted;        // something, with no token behind it
+    bool owed;          // of that something because of a message of QoS 1
     int64_t wake_at;    // told to the bridge
 
     uint64_t in, out, dropped;
@@ -90,24 +91,22 @@ static void post(struct mqtt_adapter *a, const struct event *ev)
 static uint64_t next_token(struct mqtt_adapter *a)
 {
     a->outstanding++;
-    a->owed = false;
+    a->posted = a->owed = false;
     return ++a->token;
 }
 
 static void host_post(void *ud, const struct event *ev)
 {
     struct mqtt_adapter *a = ud;
-    if (!a->durable) {
-        post(a, ev);
-    } else if (ev->kind == EV_MESSAGE) {
-        struct event tracked = *ev;
+    struct event tracked = *ev;
+    if (a->durable && ev->kind == EV_MESSAGE) {
         tracked.token = next_token(a);
         tracked.flags |= EVENT_DURABLE;
-        post(a, &tracked);
     } else {
-        a->owed = true;
-        post(a, ev);
+        a->posted = true;
+        a->owed = a->owed || a->durable;
     }
+    post(a, &tracked);
 }
 
 static enum err host_publish(void *ud, const struct mqtt_publish *p)
@@ -193,8 +192,9 @@ static void on_message(void *ud, const struct mqtt_message *m)
 static void on_batch(void *ud)
 {
     struct mqtt_adapter *a = ud;
-    if (a->owed)
-        post(a, &(struct event){.kind = EV_STATE, .key = STR(".barrier"), .token = next_token(a)});
+    unsigned flags = a->owed ? EVENT_DURABLE : 0;
+    if (a->posted)
+        post(a, &(struct event){.kind = EV_BARRIER, .flags = flags, .token = next_token(a)});
     if (a->outstanding == 0)
         mqtt_link_ack(a->link);
     schedule(a);

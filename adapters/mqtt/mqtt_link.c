@@ -114,6 +114,12 @@ static bool speaks_v5(const struct mqtt_link *l)
     return l->cfg.protocol == MQTT_5 || (l->cfg.protocol == MQTT_AUTO && !l->old_broker);
 }
 
+// Nothing may be written: the acknowledgements of what is not yet durable would go along.
+static bool withheld(const struct mqtt_link *l)
+{
+    return l->held && l->batch_durable;
+}
+
 /* What the connection says; called from inside the library. */
 
 static void send_birth(struct mqtt_link *l)
@@ -369,12 +375,12 @@ static void tick(struct mqtt_link *l)
 {
     timer_set(&l->timer, now(l) + TICK_MS);
     int64_t held_ms = l->held ? now(l) - l->held_since : 0;
-    if (!l->held)
+    if (!withheld(l))
         mqtt_conn_misc(l->conn);
     if (held_ms > (int64_t)l->cfg.keepalive_s * 500 && !l->held_told) {
         l->held_told = true;
-        log_warn(&l->log, LOG_MSG("a commit takes long: the broker may think that we are gone"),
-                 LOG_INT("ms", held_ms));
+        log_warn(&l->log, LOG_MSG("what was read is long under way: the broker may think that we are gone"),
+                 LOG_C("waits for", withheld(l) ? "the commit" : "the XMPP server"), LOG_INT("ms", held_ms));
     }
     defer_set(&l->settle);
 }
@@ -412,7 +418,7 @@ static void say_goodbye(struct mqtt_link *l)
 // While acknowledgements are held nothing may be written: then the connection is cut, and the broker sends the will.
 static void leave(struct mqtt_link *l)
 {
-    bool polite = in_state(l, UP) && !l->held && !mqtt_conn_lost(l->conn);
+    bool polite = in_state(l, UP) && !withheld(l) && !mqtt_conn_lost(l->conn);
     set_state(l, LEAVING, now(l) + LEAVE_MS);
     fail_flights(l, "the bridge is closing this link");
     if (!polite) {
@@ -436,7 +442,7 @@ static void set_interest(struct mqtt_link *l)
 
 static void flush(struct mqtt_link *l)
 {
-    if (l->held)
+    if (withheld(l))
         return;
     if (in_state(l, UP))
         mqtt_subs_send(&l->subs, l->conn, l->poisoned >= RETAINED_OFF);

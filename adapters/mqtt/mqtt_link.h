@@ -71,7 +71,8 @@ void mqtt_link_unsubscribe(struct mqtt_link *l, struct str filter);
 // ERR_OFFLINE when not up, ERR_AGAIN when the window is full (min of the broker's Receive Maximum and 1000), ERR_BADREQ
 // for a topic that is not publishable.
 enum err mqtt_link_publish(struct mqtt_link *l, const struct mqtt_publish *p) MUST_CHECK;
-// All messages handed over so far are durable: their PUBACKs go out and reading goes on.
+// All messages handed over so far are taken, those of QoS 1 durable: their PUBACKs go out and reading goes on. Until
+// then nothing is read, and where there was one of QoS 1 nothing is written.
 void mqtt_link_ack(struct mqtt_link *l);
 bool mqtt_link_is_up(const struct mqtt_link *l);
 // In words, for status.

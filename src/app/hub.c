@@ -190,13 +190,17 @@ static bool any_full(const struct hub *h)
     return false;
 }
 
-static bool any_blocked(const struct hub *h)
+// Tells the core when a link's output fills, and when it has drained.
+static void tell_congestion(struct hub *h)
 {
     for (size_t i = 0; i < h->link_count; i++) {
-        if (blocked(&h->links[i]))
-            return true;
+        struct hub_link *l = &h->links[i];
+        bool full = blocked(l);
+        if (full == l->held)
+            continue;
+        l->held = full;
+        hub_step(h, &(struct event){.kind = full ? EV_CONGESTED : EV_DRAINED, .component = l->number});
     }
-    return false;
 }
 
 static size_t work_posts(struct hub *h, struct hub_link *l, size_t budget)
@@ -225,12 +229,16 @@ void hub_start(struct hub *h)
     h->host->changed(h->ud);
 }
 
-static void heal(struct hub *h, struct hub_link *l)
+// Once a turn: what is dropped in this one, too, waits for the output to leave.
+static void heal(struct hub *h)
 {
-    if (!l->resync || blocked(l) || component_state(l->component) != COMPONENT_UP)
-        return;
-    l->resync = false;
-    hub_step(h, &(struct event){.kind = EV_LINK_UP, .component = l->number});
+    for (size_t i = 0; i < h->link_count; i++) {
+        struct hub_link *l = &h->links[i];
+        if (!l->resync || blocked(l) || component_state(l->component) != COMPONENT_UP)
+            continue;
+        l->resync = false;
+        hub_step(h, &(struct event){.kind = EV_LINK_UP, .component = l->number});
+    }
 }
 
 // Once for each time that it begins and ends; the log has its lines from the store.
@@ -262,13 +270,17 @@ static void tell_committed(struct hub *h)
 
 static bool tick(struct hub *h)
 {
-    bool due = bridge_deadline(h->bridge) <= h->host->now(h->ud);
-    bool may_go_on = h->stopping || !any_blocked(h); // at the end nobody waits for one who does not read
-    if (!due && !(h->more && may_go_on))
+    if (!h->more && bridge_deadline(h->bridge) > h->host->now(h->ud))
         return false;
     h->more = false;
     hub_step(h, &(struct event){.kind = EV_TICK});
     return true;
+}
+
+// What an adapter would post on its own waits as well: else it would pile up here.
+static bool may_wake(const struct hub_adapter *a)
+{
+    return !a->link->held || queue_empty(&a->link->posts);
 }
 
 static void wake_adapters(struct hub *h)
@@ -276,7 +288,7 @@ static void wake_adapters(struct hub *h)
     int64_t now = h->host->now(h->ud);
     for (size_t i = 0; i < h->adapter_count; i++) {
         struct hub_adapter *a = hub_adapter_at(h, (uint16_t)(i + 1));
-        if (a && a->wake <= now) {
+        if (a && a->wake <= now && may_wake(a)) {
             a->wake = INT64_MAX;
             a->ops->wake(a->adapter);
         }
@@ -286,10 +298,8 @@ static void wake_adapters(struct hub *h)
 static size_t work_links(struct hub *h)
 {
     size_t done = 0;
-    for (size_t i = 0; i < h->link_count; i++) {
+    for (size_t i = 0; i < h->link_count; i++)
         done += work_posts(h, &h->links[i], 256);
-        heal(h, &h->links[i]);
-    }
     return done;
 }
 
@@ -311,11 +321,14 @@ void hub_work(struct hub *h)
 {
     tell_store(h);
     tell_committed(h);
+    tell_congestion(h);
     wake_adapters(h);
+    heal(h);
     size_t done = 0;
     for (bool busy = true; busy && done < WORK_MAX;) {
         size_t n = work_links(h);
         hub_run_operations(h);
+        tell_congestion(h);
         busy = tick(h) || n > 0;
         done += n + 1;
     }
@@ -329,7 +342,7 @@ int64_t hub_deadline(const struct hub *h)
 {
     int64_t at = bridge_deadline(h->bridge);
     for (size_t i = 0; i < h->adapter_count; i++) {
-        if (h->adapters[i]->adapter && h->adapters[i]->wake < at)
+        if (h->adapters[i]->adapter && h->adapters[i]->wake < at && may_wake(h->adapters[i]))
             at = h->adapters[i]->wake;
     }
     return at;

@@ -29,7 +29,7 @@ static void link_down(void *ud, enum err e, struct str why)
     if (e && !l->notices.n) // else link_notice() was told why
         hub_notice_keep(l, why);
     l->resync = false;
-    l->congested = false;
+    l->congested = l->held = false;
     l->hub->host->changed(l->hub->ud);
 }
 

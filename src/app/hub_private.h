@@ -13,8 +13,9 @@ struct hub_link { // a component domain
     struct component *component;
     struct gateway *gateway;
     struct log_ctx log;
-    struct queue posts; // of the adapters bound to it; waits while the link is congested
-    bool congested;
+    struct queue posts;    // of the adapters bound to it; waits while the link is congested
+    bool congested;        // the transport says so
+    bool held;             // the core was told that it is full
     bool resync;           // output was dropped: say all presence again once it has drained
     bool outage;           // it was up and is not, against our will
     int64_t lost;          // since when

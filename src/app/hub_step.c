@@ -18,12 +18,14 @@ void hub_stamp(struct hub *h, struct event *ev)
 
 static void report_failure(struct hub *h, struct hub_adapter *a, const struct event *ev, enum err e)
 {
-    if (!ev->token)
+    if (!ev->token || ev->kind == EV_JOURNALED || ev->kind == EV_REFUSED) // those tokens are the adapter's
         return;
     struct event failed = {.kind = EV_FAILED, .adapter = ev->adapter, .token = ev->token, .err = e, .key = ev->key};
     if (e == ERR_AGAIN)
         failed.body = STR("too many requests wait; try again later");
-    queue_push(&(a ? a->link : &h->links[0])->posts, &failed);
+    struct hub_link *l = a ? a->link : hub_link_at(h, ev->component);
+    if (l)
+        queue_push(&l->posts, &failed);
     h->host->changed(h->ud);
 }
 

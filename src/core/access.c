@@ -12,6 +12,12 @@ bool component_up(const struct bridge *b, uint16_t number)
     return c && c->up;
 }
 
+bool component_congested(const struct bridge *b, uint16_t number)
+{
+    const struct component *c = component_of(b, number);
+    return c && c->congested && !b->stopping;
+}
+
 bool is_self(const struct identity *id)
 {
     return id->source == 0;

@@ -319,6 +319,12 @@ void committed_in(struct bridge *b, const struct event *ev, struct effects *out)
     (void)b, (void)ev, (void)out; // what waits for a commit is gated, and the app holds it
 }
 
+static enum err barrier_out(struct bridge *b, const struct event *ev, struct effects *out)
+{
+    (void)b, (void)ev, (void)out; // its token is answered as any other
+    return ERR_OK;
+}
+
 void tick_in(struct bridge *b, const struct event *ev, struct effects *out)
 {
     (void)ev;
@@ -333,9 +339,16 @@ struct north_entry {
 
 // What operations and the app say; an adapter's number in it only tells whose identity is meant.
 static const struct north_entry from_app[EV_COUNT] = {
-    [EV_OFFER] = {offer_in},       [EV_WITHDRAW] = {withdraw_in},       [EV_APPROVE] = {approve_in, true},
-    [EV_GRANT] = {grant_in, true}, [EV_REVOKE] = {revoke_in, true},     [EV_COMMITTED] = {committed_in, true},
-    [EV_TICK] = {tick_in, true},   [EV_SHUTDOWN] = {shutdown_in, true},
+    [EV_OFFER] = {offer_in},
+    [EV_WITHDRAW] = {withdraw_in},
+    [EV_APPROVE] = {approve_in, true},
+    [EV_GRANT] = {grant_in, true},
+    [EV_REVOKE] = {revoke_in, true},
+    [EV_COMMITTED] = {committed_in, true},
+    [EV_TICK] = {tick_in, true},
+    [EV_SHUTDOWN] = {shutdown_in, true},
+    [EV_CONGESTED] = {component_congestion, true},
+    [EV_DRAINED] = {component_congestion, true},
 };
 
 static const struct north_entry from_north[EV_COUNT] = {
@@ -368,7 +381,7 @@ static south_handler *const from_adapter[EV_COUNT] = {
     [EV_FORGET] = forget_out,          [EV_STATE] = state_out,
     [EV_LINK_UP] = adapter_link_up,    [EV_LINK_DOWN] = adapter_link_down,
     [EV_NOTICE] = adapter_notice,      [EV_DELIVERED] = delivered_out,
-    [EV_FAILED] = failed_out,
+    [EV_FAILED] = failed_out,          [EV_BARRIER] = barrier_out,
 };
 
 static void step_north(struct bridge *b, const struct event *ev, struct effects *out, const struct north_entry *entry)
@@ -387,7 +400,7 @@ static void step_adapter(struct bridge *b, const struct event *ev, struct effect
     if (e)
         say_refused(b, out, ev->adapter, ev->token, e);
     else
-        say_gated(b, out, ev->adapter, ev->token);
+        say_journaled(b, out, ev->adapter, ev->token, ev->flags & EVENT_DURABLE);
 }
 
 void bridge_step(struct bridge *b, const struct event *ev, struct effects *out)

@@ -2,7 +2,8 @@
  *
  * bridge_step() appends effects in the order in which they are to be carried out. It emits at most BRIDGE_EFFECTS of
  * them; when there is more to say (a resync after a reconnect, a shutdown) `more` is set, and the next EV_TICK goes on
- * where it stopped. The app calls that tick when the output has drained, so the speed of the slowest reader paces it.
+ * where it stopped. The app tells when a component's output is full (EV_CONGESTED, EV_DRAINED): what waits for it then
+ * is no `more`, so each reader's speed paces what it is told, and no other's.
  */
 #ifndef SPANDREL_CORE_BRIDGE_H
 #define SPANDREL_CORE_BRIDGE_H

@@ -14,8 +14,9 @@ enum { SOURCE_IDENTITIES_MAX = 1000000, OFFER_MAX = 200 };
 
 struct component {
     char *domain, *name;
-    bool up;       // its link
-    uint32_t self; // handle of the identity that stands for the component itself: without localpart, key and source
+    bool up;        // its link
+    bool congested; // its output is full
+    uint32_t self;  // handle of the identity that stands for the component itself: without localpart, key and source
 };
 
 // Who speaks for identities: an adapter's name, for ever. Its number is that of the configuration, 0 while it is not in
@@ -56,7 +57,8 @@ void say_south(struct bridge *b, struct effects *out, const struct event *ev);
 // `adapter`: the one that has logged it itself, or 0.
 void say_notice(struct bridge *b, struct effects *out, uint16_t component, uint16_t adapter, struct str text);
 void say_operate(struct bridge *b, struct effects *out, const struct event *ev);
-void say_gated(struct bridge *b, struct effects *out, uint16_t adapter, uint64_t token);
+// Now, or when all rows up to here are durable.
+void say_journaled(struct bridge *b, struct effects *out, uint16_t adapter, uint64_t token, bool gated);
 void say_refused(struct bridge *b, struct effects *out, uint16_t adapter, uint64_t token, enum err err);
 void store_row(struct effects *out, const struct row *row);
 void store_identity(struct bridge *b, struct effects *out, const struct identity *id, bool gone);
@@ -70,6 +72,7 @@ struct event speak_for(struct bridge *b, struct effects *out, enum event_kind ki
 
 struct component *component_of(const struct bridge *b, uint16_t number); // NULL when there is none
 bool component_up(const struct bridge *b, uint16_t number);
+bool component_congested(const struct bridge *b, uint16_t number);  // at the end nobody waits for one who does not read
 bool is_self(const struct identity *id);                            // it stands for a component
 struct source *source_of(const struct bridge *b, uint16_t adapter); // by the adapter's number; NULL when there is none
 unsigned rights_on_component(const struct bridge *b, uint16_t component, const struct jid *user);
@@ -114,7 +117,7 @@ north_handler presence_unsubscribed, presence_probe;
 north_handler message_step, typing_in, command_in, subject_in, bounce_in;
 north_handler room_join_in, room_part_in;
 north_handler register_in, unregister_in;
-north_handler component_link_up, component_link_down;
+north_handler component_link_up, component_link_down, component_congestion;
 north_handler offer_in, withdraw_in, approve_in, forget_in, grant_in, revoke_in, committed_in, tick_in, shutdown_in;
 
 south_handler presence_changed, message_out, room_join_out, room_part_out, subject_out;

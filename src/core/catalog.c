@@ -207,6 +207,7 @@ void component_link_up(struct bridge *b, const struct event *ev, struct effects 
     if (!c)
         return;
     c->up = true;
+    c->congested = false;
     if (!b->stopping)
         push_start(b, out, ev->component);
 }
@@ -218,7 +219,16 @@ void component_link_down(struct bridge *b, const struct event *ev, struct effect
     if (!c)
         return;
     c->up = false;
+    c->congested = false;
     jobs_drop_component(b, ev->component);
+}
+
+void component_congestion(struct bridge *b, const struct event *ev, struct effects *out)
+{
+    (void)out;
+    struct component *c = component_of(b, ev->component);
+    if (c)
+        c->congested = c->up && ev->kind == EV_CONGESTED;
 }
 
 // One notice when an outage begins, one when it ends.

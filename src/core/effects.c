@@ -59,9 +59,10 @@ void say_operate(struct bridge *b, struct effects *out, const struct event *ev)
     add_event(b, out, EFFECT_OPERATE, ev);
 }
 
-void say_gated(struct bridge *b, struct effects *out, uint16_t adapter, uint64_t token)
+void say_journaled(struct bridge *b, struct effects *out, uint16_t adapter, uint64_t token, bool gated)
 {
-    add_event(b, out, EFFECT_GATED, &(struct event){.kind = EV_JOURNALED, .adapter = adapter, .token = token});
+    add_event(b, out, gated ? EFFECT_GATED : EFFECT_SOUTH,
+              &(struct event){.kind = EV_JOURNALED, .adapter = adapter, .token = token});
 }
 
 void say_refused(struct bridge *b, struct effects *out, uint16_t adapter, uint64_t token, enum err err)

@@ -33,12 +33,15 @@
     X(IDENTITY, "identity")         /* A: an identity exists, or its name, class or group changed */                   \
     X(FORGET, "forget")             /* A O a: an identity exists no more; its subscribers are told */                  \
     X(STATE, "state")               /* A: a row of the adapter's own state to keep (empty `blob`: to drop) */          \
+    X(BARRIER, "barrier")           /* A: nothing but its token: what was posted before it has been taken */           \
     X(LINK_UP, "link-up")           /* N A: a component stream or an adapter's link works */                           \
     X(LINK_DOWN, "link-down")       /* N A: it does not; `err`, `body` say why */                                      \
+    X(CONGESTED, "congested")       /* O: the output of `component` is full: bulk work and fan-outs on it wait */      \
+    X(DRAINED, "drained")           /* O: it has room again */                                                         \
     X(NOTICE, "notice")             /* A: `body` is for those who operate the bridge */                                \
     X(DELIVERED, "delivered")       /* A: outcome of `token`: the far side has it; an answer for people in `body` */   \
     X(FAILED, "failed")             /* A a: outcome of `token`: `err`, text in `body` */                               \
-    X(JOURNALED, "journaled")       /* a: the event posted with `token` is durable */                                  \
+    X(JOURNALED, "journaled")       /* a: the event posted with `token` is taken, with EVENT_DURABLE durable */        \
     X(REFUSED, "refused")           /* a: the event posted with `token` was not taken; `err` */                        \
     X(SETTLED, "settled")           /* a: the event posted with `token` has reached its end */                         \
     X(OFFER, "offer")               /* O: ask `user` to subscribe to `key`/`to` */                                     \

@@ -55,9 +55,15 @@ void jobs_finish(struct jobs *j)
         destroy(job_at(j->bulk.next));
 }
 
+// The component that it speaks for most; 0: several.
+static uint16_t speaks_for(const struct bridge *b, const struct job *j)
+{
+    return j->source ? b->sources[j->source].component : j->component;
+}
+
 static bool runnable(const struct bridge *b, const struct job *j)
 {
-    return !j->component || component_up(b, j->component);
+    return (!j->component || component_up(b, j->component)) && !component_congested(b, speaks_for(b, j));
 }
 
 static void count(struct bridge *b, const struct job *j, int by)

@@ -2,7 +2,7 @@
  *
  * A job runs in the step that starts it; what does not fit waits and goes on at later ticks. Fan-outs (news of one
  * identity or room, in order for each) come before bulk work (resync, registration, shutdown), so that talk never waits
- * behind a resync. A job about a component whose link is down waits for it. */
+ * behind a resync. A job about a component whose link is down or congested waits for it, and holds up no other. */
 #ifndef SPANDREL_CORE_JOB_H
 #define SPANDREL_CORE_JOB_H
 

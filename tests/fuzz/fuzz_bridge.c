@@ -100,8 +100,9 @@ static unsigned check_effects(const struct effects *out, const bool up[3], const
             FUZZ_CHECK(e->ev->component && e->ev->component < 3 && up[e->ev->component]);
             FUZZ_CHECK(!str_empty(e->ev->user.domain) && !str_empty(e->ev->to.domain));
         }
-        bool journal = e->kind == EFFECT_GATED || (e->kind == EFFECT_SOUTH && e->ev->kind == EV_REFUSED);
-        answers += journal && e->ev->token == ev->token;
+        bool answer = e->kind == EFFECT_GATED ||
+                      (e->kind == EFFECT_SOUTH && (e->ev->kind == EV_REFUSED || e->ev->kind == EV_JOURNALED));
+        answers += answer && e->ev->token == ev->token;
     }
     return answers;
 }

@@ -366,6 +366,7 @@ static void do_news(struct model *m)
     ev.body = STR("news");
     ev.id = STR("n");
     ev.token = 5;
+    ev.flags = below(m, 2) ? EVENT_DURABLE : 0;
     bool up = m->up[ids[i].component];
     unsigned expected = 0;
     for (size_t u = 0; u < USERS; u++)
@@ -374,7 +375,7 @@ static void do_news(struct model *m)
     assert_int_equal(m->messages, expected);
     const struct effect *last = &m->c.out.v[m->c.out.count - 1];
     assert_int_equal(last->ev->token, 5); // one answer, and it is the last effect
-    assert_int_equal(last->kind, m->alive[i] && up ? EFFECT_GATED : EFFECT_SOUTH);
+    assert_int_equal(last->kind, m->alive[i] && up && ev.flags ? EFFECT_GATED : EFFECT_SOUTH);
 }
 
 static void do_registration(struct model *m)

@@ -101,7 +101,7 @@ static void test_changes_only(void **state)
     core_expect(c, &ev,
                 "north available lamp@gw.example/home -> bob@example.org show=online body=hot\n"
                 "north available lamp@gw.example/home -> alice@example.org show=online body=hot\n");
-    ev.flags = EVENT_SNAPSHOT;
+    ev.flags = EVENT_SNAPSHOT | EVENT_DURABLE;
     ev.show = SHOW_DND;
     ev.token = 5;
     assert_int_equal(core_count(core_all(c, &ev), "show=dnd"), 2);
@@ -332,6 +332,43 @@ static void test_resync_ends_with_the_link(void **state)
     assert_string_equal(core_do(c, &(struct event){.kind = EV_TICK}), "");
 }
 
+// What waits for one component's output holds up neither the other component nor the loop, and goes on when it drains.
+static void test_congested_component_waits_alone(void **state)
+{
+    struct core *c = *state;
+    char name[64], jid[96];
+    for (unsigned i = 0; i < 400; i++) {
+        name_of(name, sizeof name, "d", i);
+        core_identity(c, HOME, name, IDENTITY_CONTACT);
+        snprintf(jid, sizeof jid, "%s@gw.example", name);
+        core_subscribe(c, ALICE, jid);
+    }
+    core_subscribe(c, ALICE, "mill@two.example");
+    struct event up = {.kind = EV_LINK_UP, .component = 1}, two = {.kind = EV_LINK_UP, .component = 2};
+    struct event full = {.kind = EV_CONGESTED, .component = 1}, drained = {.kind = EV_DRAINED, .component = 1};
+    size_t told = core_count(core_do(c, &up), "north unavailable d");
+    assert_true(c->out.more && told > 200);
+    assert_string_equal(core_do(c, &full), "");
+    assert_false(c->out.more);
+    assert_non_null(strstr(core_all(c, &two), "mill@two.example"));
+    assert_int_equal(core_count(c->lines.p, "gw.example/home"), 0);
+    assert_false(c->out.more);
+    told += core_count(core_all(c, &drained), "north unavailable d");
+    assert_int_equal(told, 400);
+    assert_false(c->out.more);
+}
+
+// A link that was lost while it was congested is not congested when it is up again.
+static void test_congestion_ends_with_the_link(void **state)
+{
+    struct core *c = *state;
+    core_subscribe(c, ALICE, LAMP);
+    struct event full = {.kind = EV_CONGESTED, .component = 1}, up = {.kind = EV_LINK_UP, .component = 1};
+    core_all(c, &full);
+    core_link(c, 1, false);
+    core_expect(c, &up, "north available lamp@gw.example/home -> alice@example.org show=online body=warm\n");
+}
+
 static void test_many_subscribers_hear_the_last_of_it(void **state)
 {
     struct bridge_config cfg = core_config();
@@ -504,6 +541,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_resync_is_paced_and_follows_changes, setup, teardown),
         cmocka_unit_test_setup_teardown(test_resync_begins_anew, setup, teardown),
         cmocka_unit_test_setup_teardown(test_resync_ends_with_the_link, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_congested_component_waits_alone, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_congestion_ends_with_the_link, setup, teardown),
         cmocka_unit_test_setup_teardown(test_many_subscribers_hear_the_last_of_it, setup, teardown),
         cmocka_unit_test_setup_teardown(test_revoked_is_told_and_ended, setup, teardown),
         cmocka_unit_test_setup_teardown(test_revoked_hears_nothing_before_the_review, setup, teardown),

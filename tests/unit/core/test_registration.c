@@ -149,6 +149,7 @@ static void test_new_contacts_are_offered_to_the_registered(void **state)
     ev.wish = STR("plug");
     ev.name = STR("Plug");
     ev.token = 4;
+    ev.flags = EVENT_DURABLE;
     core_expect(c, &ev,
                 "store identity plug@gw.example home:k name=Plug\n"
                 "store subscription alice@example.org plug@gw.example state=4\n"
@@ -197,6 +198,7 @@ static void test_bad_identities_are_refused(void **state)
     memset(long_key, 'k', sizeof long_key);
     struct event ev = core_adapter(EV_IDENTITY, HOME, "");
     ev.token = 1;
+    ev.flags = EVENT_DURABLE;
     core_expect(c, &ev, "south refused 1: token=1 err=badreq\n");
     ev.key = (struct str){long_key, sizeof long_key};
     core_expect(c, &ev, "south refused 1: token=1 err=badreq\n");
@@ -259,6 +261,7 @@ static void test_forget(void **state)
     core_subscribe(c, ALICE, "lamp@gw.example");
     struct event ev = core_adapter(EV_FORGET, HOME, "lamp");
     ev.token = 2;
+    ev.flags = EVENT_DURABLE;
     core_expect(c, &ev,
                 "store -identity lamp@gw.example\n"
                 "north unsubscribe lamp@gw.example -> alice@example.org\n"
@@ -337,6 +340,7 @@ static void test_state_rows(void **state)
     struct event ev = core_adapter(EV_STATE, HOME, "last");
     ev.blob = STR("42");
     ev.token = 8;
+    ev.flags = EVENT_DURABLE;
     core_expect(c, &ev, "store state home:last text=42\ngated 8\n");
     ev.blob = STR_NONE;
     ev.token = 0;

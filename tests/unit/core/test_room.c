@@ -169,6 +169,7 @@ static void test_foreign_talk(void **state)
     struct event ev = foreign(EV_MESSAGE, "ircer", "hi");
     ev.id = STR("f1");
     ev.token = 3;
+    ev.flags = EVENT_DURABLE;
     core_expect(c, &ev,
                 "north message hall@gw.example/ircer -> alice@example.org/phone nick=ircer id=f1 body=hi\ngated 3\n");
     ev.user = core_jid("alice@example.org");
@@ -187,8 +188,9 @@ static void test_foreign_people_come_and_go(void **state)
     enter(c, ALICE, "al");
     struct event ev = foreign(EV_JOIN, "ircer", "");
     ev.token = 1;
-    core_expect(c, &ev, "north join hall@gw.example/ircer -> alice@example.org/phone nick=ircer\ngated 1\n");
-    core_expect(c, &ev, "gated 1\n");
+    core_expect(c, &ev,
+                "north join hall@gw.example/ircer -> alice@example.org/phone nick=ircer\nsouth journaled 1: token=1\n");
+    core_expect(c, &ev, "south journaled 1: token=1\n");
     ev.nick = STR("al");
     core_expect(c, &ev, "south refused 1: token=1 err=exists\n");
     ev.nick = STR("bad\x01nick");

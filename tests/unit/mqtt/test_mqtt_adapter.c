@@ -30,7 +30,8 @@ struct bridge {
     struct adapter *adapter; // NULL once closed
     struct post posts[KEEP];
     size_t posted;
-    bool journal; // answers every token at once (but not from inside post)
+    bool journal; // commits at once (but not from inside post); else what asks for durability is not answered
+    bool stuck;   // takes nothing that is posted
     size_t answered;
     bool (*until)(struct bridge *b);
     size_t expected;
@@ -85,10 +86,18 @@ static bool is_own(const struct post *p)
     return p->token && p->kind != EV_DELIVERED && p->kind != EV_FAILED;
 }
 
-static void answer(struct bridge *b, enum event_kind kind)
+static bool is_gated(const struct post *p)
+{
+    return is_own(p) && (p->flags & EVENT_DURABLE);
+}
+
+// In order; with nothing durable, up to the first that is to be.
+static void answer(struct bridge *b, enum event_kind kind, bool durable)
 {
     for (; b->answered < b->posted; b->answered++) {
         const struct post *p = &b->posts[b->answered];
+        if (is_gated(p) && !durable)
+            return;
         const struct event ev = {.kind = kind, .token = p->token, .err = kind == EV_REFUSED ? ERR_AGAIN : ERR_OK};
         if (is_own(p))
             assert_int_equal(b->adapter->ops->send(b->adapter, &ev), ERR_OK);
@@ -98,8 +107,8 @@ static void answer(struct bridge *b, enum event_kind kind)
 static void on_poll(void *ud)
 {
     struct bridge *b = ud;
-    if (b->journal && b->adapter)
-        answer(b, EV_JOURNALED);
+    if (b->adapter && !b->stuck)
+        answer(b, EV_JOURNALED, b->journal);
     b->came = b->until(b);
     if (b->came || loop_now(b->loop) > b->deadline)
         loop_stop(b->loop);
@@ -142,7 +151,7 @@ static size_t count_tokens(const struct bridge *b)
 {
     size_t count = 0;
     for (size_t i = 0; i < b->posted; i++)
-        count += is_own(&b->posts[i]);
+        count += is_gated(&b->posts[i]);
     return count;
 }
 
@@ -169,6 +178,21 @@ static bool tokens(struct bridge *b)
 static bool identities(struct bridge *b)
 {
     return count_posts(b, EV_IDENTITY) >= b->expected;
+}
+
+static bool barriers(struct bridge *b)
+{
+    return count_posts(b, EV_BARRIER) >= b->expected;
+}
+
+static bool messages(struct bridge *b)
+{
+    return count_posts(b, EV_MESSAGE) >= b->expected;
+}
+
+static bool published(struct bridge *b)
+{
+    return broker_count(&b->broker, BROKER_PUBLISH) >= b->expected;
 }
 
 static bool outcomes(struct bridge *b)
@@ -349,7 +373,7 @@ static void every_token_is_awaited(void **state)
     AWAIT(b, tokens, 2);
     uint64_t first = 0;
     for (size_t i = 0; i < b->posted && !first; i++)
-        first = is_own(&b->posts[i]) ? b->posts[i].token : 0;
+        first = is_gated(&b->posts[i]) ? b->posts[i].token : 0;
     const struct event ev = {.kind = EV_JOURNALED, .token = first};
     assert_int_equal(b->adapter->ops->send(b->adapter, &ev), ERR_OK);
     pause_for(b, 100);
@@ -366,7 +390,7 @@ static void a_refusal_is_an_end_too(void **state)
     struct adapter_stat before, after;
     b->adapter->ops->stat(b->adapter, &before);
     assert_true(before.queued > 0);
-    answer(b, EV_REFUSED);
+    answer(b, EV_REFUSED, true);
     AWAIT(b, pubacks, 1);
     b->adapter->ops->stat(b->adapter, &after);
     assert_true(after.dropped > before.dropped);
@@ -383,9 +407,30 @@ static void what_owes_nothing_is_acknowledged_at_once(void **state)
     broker_publish(&b->broker, STR("devices/lamp/state"), STR("{\"temperature\": 35}"), 0, false, 0);
     pause_for(b, 50);
     assert_int_equal(count_posts(b, EV_MESSAGE), 1);
-    assert_int_equal(count_tokens(b), 0); // QoS 0: nobody waits
+    assert_int_equal(count_tokens(b), 0); // QoS 0: nobody waits for the disk
     broker_publish(&b->broker, STR("elsewhere"), STR("x"), 1, false, 2);
     AWAIT(b, pubacks, 2);
+}
+
+// A flood at QoS 0 waits at the broker, not here; commands still go out.
+static void no_more_is_read_than_is_taken(void **state)
+{
+    struct bridge *b = *state;
+    one_device(b);
+    b->stuck = true;
+    broker_publish(&b->broker, STR("devices/lamp/state"), STR("{\"temperature\": 35}"), 0, false, 0);
+    AWAIT(b, barriers, count_posts(b, EV_BARRIER) + 1);
+    size_t posted = b->posted;
+    for (unsigned i = 0; i < 50; i++)
+        broker_publish(&b->broker, STR("devices/lamp/state"), STR("{\"temperature\": 20}"), 0, false, 0);
+    for (unsigned i = 0; i < 50; i++)
+        broker_publish(&b->broker, STR("devices/lamp/state"), STR("{\"temperature\": 36}"), 0, false, 0);
+    command(b, 79);
+    AWAIT(b, published, 1);
+    pause_for(b, 100);
+    assert_int_equal(b->posted, posted);
+    b->stuck = false;
+    AWAIT(b, messages, 2);
 }
 
 static void answers_for_a_lost_link_release_nothing(void **state)
@@ -595,6 +640,7 @@ int main(void)
         TEST(every_token_is_awaited),
         TEST(a_refusal_is_an_end_too),
         TEST(what_owes_nothing_is_acknowledged_at_once),
+        TEST(no_more_is_read_than_is_taken),
         TEST(answers_for_a_lost_link_release_nothing),
         TEST(outages_are_told),
         TEST(commands_have_one_outcome),

@@ -304,7 +304,7 @@ static void nothing_is_acknowledged_before_it_is_durable(void **state)
 
 static bool told_of_the_commit(struct rig *r)
 {
-    return strstr(r->line, "a commit takes long") != NULL;
+    return strstr(r->line, "what was read is long under way") != NULL;
 }
 
 static void a_long_commit_is_told_once(void **state)
