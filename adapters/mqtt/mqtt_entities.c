@@ -8,6 +8,7 @@ enum { ENTITIES_VERSION = 1 };
 
 struct entity {
     char *topic, *config; // owned
+    bool refused;         // when a spec was last built
 };
 
 struct mqtt_entities {
@@ -21,18 +22,14 @@ struct mqtt_entities *mqtt_entities_create(void)
     return MEM_NEW(struct mqtt_entities);
 }
 
-static void release(struct mqtt_entities *e, size_t i)
-{
-    mem_free(e->v[i].topic);
-    mem_free(e->v[i].config);
-}
-
 void mqtt_entities_destroy(struct mqtt_entities *e)
 {
     if (!e)
         return;
-    for (size_t i = 0; i < e->count; i++)
-        release(e, i);
+    for (size_t i = 0; i < e->count; i++) {
+        mem_free(e->v[i].topic);
+        mem_free(e->v[i].config);
+    }
     mem_free(e->device);
     mem_free(e);
 }
@@ -61,19 +58,7 @@ bool mqtt_entities_topic(const struct mqtt_entities *e, size_t *at, struct str *
     return true;
 }
 
-static void remove_topic(struct mqtt_entities *e, struct str topic)
-{
-    size_t kept = 0;
-
-    for (size_t i = 0; i < e->count; i++)
-        if (str_eq_c(topic, e->v[i].topic))
-            release(e, i);
-        else
-            e->v[kept++] = e->v[i];
-    e->count = kept;
-}
-
-static bool same(const struct mqtt_entities *e, struct str topic, const struct mqtt_found *found)
+bool mqtt_entities_same(const struct mqtt_entities *e, struct str topic, const struct mqtt_found *found)
 {
     size_t n = 0;
 
@@ -99,35 +84,35 @@ static size_t stored_size(const struct mqtt_entities *e)
     return n;
 }
 
-static enum err add(struct mqtt_entities *e, struct str topic, const struct mqtt_found *found)
+static struct entity *add(struct mqtt_entities *e, struct str topic, struct str config)
 {
-    if (e->count + found->count > MQTT_DISCOVERY_ENTITIES)
-        return ERR_LIMIT;
-    for (size_t i = 0; i < found->count; i++)
-        e->v[e->count++] =
-            (struct entity){mem_dup(topic.p, topic.n), mem_dup(found->entities[i].p, found->entities[i].n)};
-    if (stored_size(e) > 0)
-        return ERR_OK;
-    remove_topic(e, topic);
-    return ERR_LIMIT;
+    struct entity *v = &e->v[e->count++];
+
+    v->topic = mem_dup(topic.p, topic.n);
+    v->config = mem_dup(config.p, config.n);
+    return v;
 }
 
-bool mqtt_entities_replace(struct mqtt_entities *e, struct str topic, const struct mqtt_found *found, enum err *err)
+struct mqtt_entities *mqtt_entities_with(const struct mqtt_entities *e, struct str topic,
+                                         const struct mqtt_found *found)
 {
-    *err = ERR_OK;
-    if (same(e, topic, found))
-        return false;
-    remove_topic(e, topic);
-    if (found->device.n) {
-        mem_free(e->device);
-        e->device = mem_dup(found->device.p, found->device.n);
-    }
-    *err = add(e, topic, found);
-    return true;
+    struct mqtt_entities *next = mqtt_entities_create();
+    struct str device = found->device.n || !e->device ? found->device : str_c(e->device);
+
+    next->device = device.n ? mem_dup(device.p, device.n) : NULL;
+    for (size_t i = 0; i < e->count; i++)
+        if (!str_eq_c(topic, e->v[i].topic))
+            add(next, str_c(e->v[i].topic), str_c(e->v[i].config))->refused = e->v[i].refused;
+    bool fits = next->count + found->count <= MQTT_DISCOVERY_ENTITIES;
+    for (size_t i = 0; i < found->count && fits; i++)
+        (void)add(next, topic, found->entities[i]);
+    if (fits && (found->count == 0 || stored_size(next) > 0))
+        return next;
+    mqtt_entities_destroy(next);
+    return NULL;
 }
 
-struct mqtt_spec *mqtt_entities_spec(const struct mqtt_entities *e, const struct mqtt_entity_context *ctx,
-                                     size_t *refused)
+struct mqtt_spec *mqtt_entities_spec(struct mqtt_entities *e, const struct mqtt_entity_context *ctx, size_t *refused)
 {
     struct mqtt_spec *s = mqtt_spec_create();
 
@@ -139,10 +124,11 @@ struct mqtt_spec *mqtt_entities_spec(const struct mqtt_entities *e, const struct
         mqtt_entity_device(s, str_c(e->device));
     for (size_t i = 0; i < e->count; i++) {
         struct mqtt_spec_mark mark = mqtt_spec_mark(s);
-        if (mqtt_entity_build(s, str_c(e->v[i].config), ctx, NULL) == ERR_OK)
-            continue;
-        mqtt_spec_rewind(s, mark);
-        if (refused)
+        bool before = e->v[i].refused;
+        e->v[i].refused = mqtt_entity_build(s, str_c(e->v[i].config), ctx, NULL) != ERR_OK;
+        if (e->v[i].refused)
+            mqtt_spec_rewind(s, mark);
+        if (refused && e->v[i].refused && !before)
             (*refused)++;
     }
     mqtt_profile_headlines(s);
@@ -150,6 +136,14 @@ struct mqtt_spec *mqtt_entities_spec(const struct mqtt_entities *e, const struct
         s->cls = s->readings[i].cls;
     mqtt_spec_seal(s);
     return s;
+}
+
+bool mqtt_entities_built(const struct mqtt_entities *e, struct str topic)
+{
+    for (size_t i = 0; i < e->count; i++)
+        if (e->v[i].refused && str_eq_c(topic, e->v[i].topic))
+            return false;
+    return true;
 }
 
 struct str mqtt_entities_write(const struct mqtt_entities *e, struct arena *a)
@@ -191,8 +185,10 @@ struct mqtt_entities *mqtt_entities_read(struct str blob)
             const json_t *config = json_array_get(json_array_get(list, i), 1);
             if (!json_is_string(topic) || !json_is_object(config))
                 continue;
-            e->v[e->count++] =
-                (struct entity){mem_dup(json_string_value(topic), json_string_length(topic)), dump(config)};
+            e->v[e->count++] = (struct entity){
+                .topic = mem_dup(json_string_value(topic), json_string_length(topic)),
+                .config = dump(config),
+            };
         }
     }
     json_decref(root);

@@ -1,10 +1,11 @@
 /* From discovery messages to devices.
  *
  * Happy path: read and normalised -> built alone, to see that it may be -> put in the place of what its topic said
- * before
- * -> the device is built anew from all that was said of it, keeping its values, and told.
- * Failures: whatever is too large, not allowed, another's or beyond the limits is refused, counted and logged; what was
- * there before it stays. An emptied topic takes its part away, the last one the device. */
+ * before, and built with all else that was said of the device -> that takes the place of what the device was, keeping
+ * its values, and is told.
+ * Failures: whatever is too large, not allowed, another's or beyond the limits is refused before anything has happened,
+ * counted once and logged; what was there before it stays. An emptied topic takes its part away, the last one the
+ * device. */
 #include "adapters/mqtt/mqtt_model_private.h"
 
 struct owner { // who asks whether a topic is taken
@@ -102,12 +103,20 @@ static void listen(struct mqtt_model *m, const struct mqtt_spec *s, bool on)
             m->host.unsubscribe(m->ud, s->topics[i].pattern.text);
 }
 
-static struct mqtt_spec *spec_of(struct mqtt_model *m, const struct mqtt_entities *e, const struct mqtt_device *self)
+// What it refuses is added to *refused.
+static struct mqtt_spec *build(struct mqtt_model *m, struct mqtt_entities *e, const struct mqtt_device *self,
+                               size_t *refused)
 {
     struct owner o = {m, self};
     struct mqtt_entity_context ctx = {m->setup.discovery, taken_by_template, &o};
+
+    return mqtt_entities_spec(e, &ctx, refused);
+}
+
+static struct mqtt_spec *spec_of(struct mqtt_model *m, struct mqtt_entities *e, const struct mqtt_device *self)
+{
     size_t refused = 0;
-    struct mqtt_spec *s = mqtt_entities_spec(e, &ctx, &refused);
+    struct mqtt_spec *s = build(m, e, self, &refused);
 
     m->stat.refused_discoveries += refused;
     return s;
@@ -136,10 +145,15 @@ void mqtt_found_respec(struct mqtt_model *m, struct mqtt_device *d, struct mqtt_
     mqtt_spec_destroy(old);
 }
 
-static void rebuild(struct mqtt_model *m, struct mqtt_device *d)
+// Takes both in place of what the device was.
+static void rebuild(struct mqtt_model *m, struct mqtt_device *d, struct mqtt_entities *entities, struct mqtt_spec *s)
 {
     mqtt_send_abandon(m, d, "the device has been described anew meanwhile; it is not known whether this was done");
-    mqtt_found_respec(m, d, spec_of(m, d->entities, d));
+    index_topics(m, d, false);
+    mqtt_entities_destroy(d->entities);
+    d->entities = entities;
+    index_topics(m, d, true);
+    mqtt_found_respec(m, d, s);
     mqtt_ingest_memos(m, d);
     d->introduced = false;
     d->changed = true;
@@ -148,28 +162,17 @@ static void rebuild(struct mqtt_model *m, struct mqtt_device *d)
     mqtt_tell_presence(m, d);
 }
 
-// The device for these entities, with nothing said of it yet.
-static struct mqtt_device *make(struct mqtt_model *m, struct str key, struct mqtt_entities *entities)
-{
-    struct mqtt_captures none = {.count = 0};
-    struct mqtt_device *d = mqtt_device_create(spec_of(m, entities, NULL), key, &none);
-
-    d->entities = entities;
-    return d;
-}
-
 static void withdraw(struct mqtt_model *m, struct mqtt_device *d, struct str topic)
 {
     const struct mqtt_found nothing = {.removal = true};
-    enum err e;
+    struct mqtt_entities *left = mqtt_entities_with(d->entities, topic, &nothing);
 
-    index_topics(m, d, false);
-    (void)mqtt_entities_replace(d->entities, topic, &nothing, &e);
-    index_topics(m, d, true);
-    if (mqtt_entities_count(d->entities))
-        rebuild(m, d);
-    else
-        mqtt_life_forget(m, d);
+    if (mqtt_entities_count(left)) {
+        rebuild(m, d, left, spec_of(m, left, d));
+        return;
+    }
+    mqtt_entities_destroy(left);
+    mqtt_life_forget(m, d);
 }
 
 /* Messages */
@@ -200,9 +203,22 @@ static void tell_full(struct mqtt_model *m)
     m->discovery_full = true;
 }
 
-static enum err room_for_one(struct mqtt_model *m, struct errmsg *msg)
+// Of nothing but this topic, with which it goes.
+static bool goes_with(const struct mqtt_device *d, struct str topic)
 {
-    if (m->discovered >= m->setup.discovery->max_devices) {
+    struct str one;
+    size_t at = 0;
+
+    return mqtt_entities_topic(d->entities, &at, &one) && str_eq(one, topic) &&
+           !mqtt_entities_topic(d->entities, &at, &one);
+}
+
+static enum err room_for_one(struct mqtt_model *m, struct str topic, const struct mqtt_device *holder,
+                             struct errmsg *msg)
+{
+    size_t leaving = holder && goes_with(holder, topic) ? 1 : 0;
+
+    if (m->discovered - leaving >= m->setup.discovery->max_devices) {
         tell_full(m);
         return err_set(msg, ERR_LIMIT, "there are %zu discovered devices already", m->discovered);
     }
@@ -211,50 +227,69 @@ static enum err room_for_one(struct mqtt_model *m, struct errmsg *msg)
     return ERR_OK;
 }
 
-static enum err create(struct mqtt_model *m, struct str topic, const struct mqtt_found *found, struct errmsg *msg)
-{
-    enum err e = room_for_one(m, msg);
+struct change {                     // what a message makes of a device
+    struct mqtt_entities *entities; // owned
+    struct mqtt_spec *spec;         // owned
+    size_t refused;                 // of other topics
+};
 
-    if (e != ERR_OK)
-        return e;
-    struct mqtt_entities *entities = mqtt_entities_create();
-    (void)mqtt_entities_replace(entities, topic, found, &e);
-    if (e != ERR_OK) {
-        mqtt_entities_destroy(entities);
-        return err_set(msg, e, "there is too much of it");
-    }
-    struct mqtt_device *d = make(m, found->key, entities);
-    mqtt_life_add(m, d);
-    mqtt_tell_row(m, mqtt_life_config_row(m, mqtt_device_key(d)), mqtt_entities_write(entities, &m->scratch));
-    mqtt_tell_presence(m, d);
-    return ERR_OK;
+static void change_drop(struct change *c)
+{
+    mqtt_spec_destroy(c->spec);
+    mqtt_entities_destroy(c->entities);
 }
 
-static enum err update(struct mqtt_model *m, struct mqtt_device *d, struct str topic, const struct mqtt_found *found,
-                       struct errmsg *msg)
+// Nothing of it has happened yet; d is NULL for a device that is new.
+static enum err prepare(struct mqtt_model *m, const struct mqtt_device *d, struct str topic,
+                        const struct mqtt_found *found, struct change *c, struct errmsg *msg)
 {
-    enum err e;
+    struct mqtt_entities *none = d ? NULL : mqtt_entities_create();
 
-    index_topics(m, d, false);
-    bool changed = mqtt_entities_replace(d->entities, topic, found, &e);
-    index_topics(m, d, true);
-    if (mqtt_entities_count(d->entities) == 0)
-        mqtt_life_forget(m, d);
-    else if (changed)
-        rebuild(m, d);
-    return e == ERR_OK ? e : err_set(msg, e, "the device has too many entities, or they are too large");
+    *c = (struct change){.entities = mqtt_entities_with(d ? d->entities : none, topic, found)};
+    mqtt_entities_destroy(none);
+    if (!c->entities)
+        return err_set(msg, ERR_LIMIT, "the device has too many entities, or they are too large");
+    c->spec = build(m, c->entities, d, &c->refused);
+    if (mqtt_entities_built(c->entities, topic))
+        return ERR_OK;
+    change_drop(c);
+    return err_set(msg, ERR_LIMIT, "the device has too many topics, readings or controls");
+}
+
+static void create(struct mqtt_model *m, const struct mqtt_found *found, const struct change *c)
+{
+    const struct mqtt_captures none = {.count = 0};
+    struct mqtt_device *d = mqtt_device_create(c->spec, found->key, &none);
+
+    d->entities = c->entities;
+    mqtt_life_add(m, d);
+    mqtt_tell_row(m, mqtt_life_config_row(m, mqtt_device_key(d)), mqtt_entities_write(d->entities, &m->scratch));
+    mqtt_tell_presence(m, d);
 }
 
 static enum err accept(struct mqtt_model *m, struct str topic, const struct mqtt_found *found, struct errmsg *msg)
 {
     struct mqtt_device *d = mqtt_registry_find(&m->registry, found->key), *holder = holder_of(m, topic);
+    struct change c;
     enum err e = try_alone(m, found, d, msg);
 
+    if (e != ERR_OK || (d && mqtt_entities_same(d->entities, topic, found)))
+        return e;
+    e = prepare(m, d, topic, found, &c, msg);
     if (e != ERR_OK)
         return e;
+    if (!d && (e = room_for_one(m, topic, holder, msg)) != ERR_OK) {
+        change_drop(&c);
+        return e;
+    }
+    m->stat.refused_discoveries += c.refused;
     if (holder && holder != d)
         withdraw(m, holder, topic);
-    return d ? update(m, d, topic, found, msg) : create(m, topic, found, msg);
+    if (d)
+        rebuild(m, d, c.entities, c.spec);
+    else
+        create(m, found, &c);
+    return ERR_OK;
 }
 
 void mqtt_found_message(struct mqtt_model *m, const struct mqtt_message *msg)
@@ -304,7 +339,9 @@ struct mqtt_device *mqtt_found_restore(struct mqtt_model *m, struct str key, str
 
     if (!entities)
         return NULL;
-    struct mqtt_device *d = make(m, key, entities);
+    const struct mqtt_captures none = {.count = 0};
+    struct mqtt_device *d = mqtt_device_create(spec_of(m, entities, NULL), key, &none);
+    d->entities = entities;
     if (useful(d->spec))
         return d;
     mqtt_device_destroy(d);

@@ -573,6 +573,147 @@ static void entity_bounds(void **state)
     rig_finish(&r);
 }
 
+/* An update that is too much leaves all as it was, and is refused once */
+
+static void sensor(struct rig *r, const char *device, const char *object, const char *topic, int padding)
+{
+    char config[128], payload[8192];
+
+    (void)snprintf(config, sizeof(config), "homeassistant/sensor/%s/config", object);
+    (void)snprintf(payload, sizeof(payload),
+                   "{\"state_topic\":\"%s\",\"name\":\"T\",\"options\":[\"%0*d\"],\"payload_on\":\"%0*d\","
+                   "\"device\":{\"ids\":\"%s\",\"name\":\"Dev\"}}",
+                   topic, padding, 0, padding, 0, device);
+    rig_retained(r, config, payload);
+}
+
+// Nothing has come of the last message but that it was refused.
+static void check_untouched(struct rig *r, uint64_t refused_before)
+{
+    assert_int_equal(stat_of(r).refused_discoveries, refused_before + 1);
+    rig_pass(r, 10000);
+    assert_int_equal(r->count, 0);
+}
+
+static void update_that_is_too_large(void **state)
+{
+    char object[16], topic[32];
+    struct rig r;
+
+    (void)state;
+    start(&r, open_config);
+    sensor(&r, "d", "first", "esp/first", 1);
+    rig_hear(&r, "esp/first", "5");
+    for (int i = 0; stat_of(&r).refused_discoveries == 0; i++) { // until it is full
+        (void)snprintf(object, sizeof(object), "e%d", i);
+        (void)snprintf(topic, sizeof(topic), "esp/%d", i);
+        sensor(&r, "d", object, topic, 1000);
+    }
+    rig_pass(&r, 10000);
+    uint64_t refused = stat_of(&r).refused_discoveries;
+    size_t topics = stat_of(&r).topics;
+    rig_clear(&r);
+    sensor(&r, "d", "first", "esp/other", 3000);
+    check_untouched(&r, refused);
+    assert_true(rig_listens(&r, "esp/first"));
+    assert_false(rig_listens(&r, "esp/other"));
+    assert_int_equal(stat_of(&r).topics, topics);
+    (void)rig_say(&r, "ha:d", "get t", 1);
+    assert_str(rig_last(&r, EV_DELIVERED, "ha:d")->body, "t: 5");
+    sensor(&r, "d", "first", "esp/first", 1); // the same as before: it is known still
+    assert_int_equal(stat_of(&r).refused_discoveries, refused + 1);
+    rig_finish(&r);
+}
+
+static void update_with_too_many_entities(void **state)
+{
+    static const char device[] = "homeassistant/device/all/config";
+    static const char one[] = "{\"dev\":{\"ids\":\"d\"},\"cmps\":{\"a\":{\"p\":\"sensor\",\"stat_t\":\"esp/a\"}}}";
+    static const char two[] = "{\"dev\":{\"ids\":\"d\"},\"cmps\":{\"a\":{\"p\":\"sensor\",\"stat_t\":\"esp/a\"},"
+                              "\"b\":{\"p\":\"sensor\",\"stat_t\":\"esp/b\"}}}";
+    char object[16], topic[32];
+    struct rig r;
+
+    (void)state;
+    start(&r, open_config);
+    rig_retained(&r, device, one);
+    for (int i = 0; i < 63; i++) {
+        (void)snprintf(object, sizeof(object), "e%d", i);
+        (void)snprintf(topic, sizeof(topic), "esp/%d", i);
+        sensor(&r, "d", object, topic, 1);
+    }
+    assert_int_equal(stat_of(&r).refused_discoveries, 0);
+    rig_pass(&r, 10000);
+    rig_clear(&r);
+    rig_retained(&r, device, two);
+    check_untouched(&r, 0);
+    assert_true(rig_listens(&r, "esp/a"));
+    assert_false(rig_listens(&r, "esp/b"));
+    rig_retained(&r, "homeassistant/sensor/e7/config", ""); // there is room now
+    rig_retained(&r, device, two);
+    assert_int_equal(stat_of(&r).refused_discoveries, 1);
+    assert_true(rig_listens(&r, "esp/b"));
+    rig_finish(&r);
+}
+
+// Each is good alone, but together they would be more than a device can have.
+static void update_beyond_what_a_device_can_have(void **state)
+{
+    enum { CLIMATES = 42 }; // of three readings each, of 128
+    static const char entity[] = "{\"curr_temp_t\":\"esp/c\",\"temp_stat_t\":\"esp/t\",\"mode_stat_t\":\"esp/"
+                                 "m\",\"mode_cmd_t\":\"cmnd/m\",\"modes\":[\"off\"],"
+                                 "\"dev\":{\"ids\":\"d\"}%s}";
+    char topic[64], payload[512];
+    struct rig r;
+
+    (void)state;
+    start(&r, open_config);
+    for (int i = 0; i <= CLIMATES; i++) {
+        if (i == CLIMATES) {
+            rig_pass(&r, 10000);
+            rig_clear(&r);
+        }
+        (void)snprintf(topic, sizeof(topic), "homeassistant/climate/%d/config", i);
+        (void)snprintf(payload, sizeof(payload), entity, "");
+        assert_int_equal(stat_of(&r).refused_discoveries, 0);
+        rig_retained(&r, topic, payload);
+    }
+    check_untouched(&r, 0);
+    // what was refused is not kept in secret: nothing of it comes back with another change
+    (void)snprintf(payload, sizeof(payload), entity, ",\"name\":\"Other\"");
+    rig_retained(&r, "homeassistant/climate/0/config", payload);
+    assert_int_equal(stat_of(&r).refused_discoveries, 1);
+    assert_true(str_find_str(rig_last(&r, EV_STATE, "config:ha:d")->blob, str_c(topic)) < 0);
+    rig_finish(&r);
+}
+
+// What moves to another device, and may not, stays where it is.
+static void move_that_is_refused(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    start(&r, "discovery: {enabled: true, allow: ['#'], max_devices: 2, quarantine: false}");
+    sensor(&r, "one", "a", "esp/a", 1);
+    sensor(&r, "one", "b", "esp/b", 1);
+    sensor(&r, "two", "c", "esp/c", 1);
+    rig_pass(&r, 10000);
+    rig_clear(&r);
+    sensor(&r, "three", "a", "esp/a", 1);
+    assert_non_null(rig_last(&r, EV_NOTICE, NULL)); // max_devices
+    rig_clear(&r);
+    sensor(&r, "three", "a", "esp/a", 1);
+    check_untouched(&r, 1);
+    assert_true(rig_listens(&r, "esp/a"));
+    // the last of a device makes room for another
+    sensor(&r, "three", "c", "esp/c", 1);
+    assert_non_null(rig_last(&r, EV_FORGET, "ha:two"));
+    assert_non_null(rig_last(&r, EV_IDENTITY, "ha:three"));
+    assert_int_equal(stat_of(&r).devices, 2);
+    assert_int_equal(stat_of(&r).refused_discoveries, 2);
+    rig_finish(&r);
+}
+
 static uint32_t next(uint32_t *seed)
 {
     *seed = *seed * 1664525 + 1013904223;
@@ -668,6 +809,10 @@ int main(void)
         cmocka_unit_test(strange_identifiers),
         cmocka_unit_test(limits),
         cmocka_unit_test(entity_bounds),
+        cmocka_unit_test(update_that_is_too_large),
+        cmocka_unit_test(update_with_too_many_entities),
+        cmocka_unit_test(update_beyond_what_a_device_can_have),
+        cmocka_unit_test(move_that_is_refused),
         cmocka_unit_test(hostile_discovery),
     };
 
