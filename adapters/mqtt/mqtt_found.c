@@ -50,14 +50,28 @@ static bool commands(const struct mqtt_spec *s, struct str topic)
 static bool taken(void *ud, struct str topic, bool command)
 {
     const struct owner *o = ud;
-    const struct mqtt_device *d;
+    size_t at = SIZE_MAX;
+    uint32_t handle;
 
     if (taken_by_template(ud, topic, command))
         return true;
-    for (uint32_t at = 0; command && (d = mqtt_registry_next(&o->m->registry, &at));)
-        if (d != o->self && d->spec->discovered && commands(d->spec, topic))
+    while (command && (handle = index_next(&o->m->command_topics, map_hash(topic), &at)) != INDEX_NONE) {
+        const struct mqtt_device *d = mqtt_registry_get(&o->m->registry, handle);
+        if (d && d != o->self && commands(d->spec, topic))
             return true;
+    }
     return false;
+}
+
+static void index_commands(struct mqtt_model *m, const struct mqtt_device *d, bool on)
+{
+    for (uint16_t i = 0; i < d->spec->control_count; i++) {
+        uint64_t hash = map_hash(d->spec->controls[i].topic.text);
+        if (on)
+            index_add(&m->command_topics, hash, d->handle);
+        else
+            (void)index_remove(&m->command_topics, hash, d->handle);
+    }
 }
 
 static void refuse(struct mqtt_model *m, struct str topic, const char *why)
@@ -140,7 +154,9 @@ struct mqtt_spec *mqtt_found_spec(struct mqtt_model *m, const struct mqtt_device
 void mqtt_found_respec(struct mqtt_model *m, struct mqtt_device *d, struct mqtt_spec *s)
 {
     listen(m, s, true); // before the old is given up
+    index_commands(m, d, false);
     struct mqtt_spec *old = mqtt_registry_respec(&m->registry, d, s);
+    index_commands(m, d, true);
     listen(m, old, false);
     mqtt_spec_destroy(old);
 }
@@ -317,6 +333,7 @@ void mqtt_found_message(struct mqtt_model *m, const struct mqtt_message *msg)
 void mqtt_found_added(struct mqtt_model *m, const struct mqtt_device *d)
 {
     index_topics(m, d, true);
+    index_commands(m, d, true);
     listen(m, d->spec, true);
     m->discovered++;
 }
@@ -324,6 +341,7 @@ void mqtt_found_added(struct mqtt_model *m, const struct mqtt_device *d)
 void mqtt_found_removed(struct mqtt_model *m, const struct mqtt_device *d)
 {
     index_topics(m, d, false);
+    index_commands(m, d, false);
     m->discovered--;
     m->discovery_full = false;
 }

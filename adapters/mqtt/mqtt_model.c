@@ -21,6 +21,7 @@ struct mqtt_model *mqtt_model_create(const struct conf_value *section, struct co
     arena_init(&m->scratch, 0);
     arena_init(&m->answer, 1024);
     index_init(&m->configs);
+    index_init(&m->command_topics);
     map_init(&m->memos);
     mqtt_registry_init(&m->registry);
     if (mqtt_life_setup(m, section, report) == ERR_OK)
@@ -39,6 +40,7 @@ void mqtt_model_destroy(struct mqtt_model *m)
     mqtt_ingest_finish(m);
     mqtt_pendings_finish(&m->pending);
     index_finish(&m->configs);
+    index_finish(&m->command_topics);
     arena_finish(&m->scratch);
     arena_finish(&m->answer);
     mem_free(m->dirty);

@@ -42,7 +42,8 @@ struct mqtt_model {
 
     struct mqtt_setup setup;
     struct ratelimit creations;
-    struct index configs; // topics of discovery -> handles of devices
+    struct index configs;        // topics of discovery -> handles of devices
+    struct index command_topics; // of discovered devices -> their handles
     size_t discovered;
     bool discovery_full; // told that there are no more
 

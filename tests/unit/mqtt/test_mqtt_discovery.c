@@ -3,6 +3,8 @@
 
 #include "adapters/mqtt/mqtt_topic.h"
 
+#include <time.h>
+
 static const char open_config[] = "discovery: {enabled: true, allow: ['zigbee2mqtt/#', 'tele/#', 'stat/#', 'cmnd/#', "
                                   "'esp/#'], command_topics: ['zigbee2mqtt/+/set/#', 'zigbee2mqtt/+/set', 'cmnd/#', "
                                   "'esp/+/+/+/command'], quarantine: false}\n";
@@ -475,6 +477,47 @@ static void no_take_over(void **state)
     rig_finish(&r);
 }
 
+static bool offer_switch(struct rig *r, const char *device, const char *command)
+{
+    uint64_t refused = stat_of(r).refused_discoveries;
+    char config[128], payload[256];
+
+    (void)snprintf(config, sizeof(config), "homeassistant/switch/%s/config", device);
+    (void)snprintf(payload, sizeof(payload),
+                   "{\"command_topic\":\"%s\",\"state_topic\":\"esp/%s\",\"device\":{\"ids\":\"%s\"}}", command, device,
+                   device);
+    rig_retained(r, config, payload);
+    return stat_of(r).refused_discoveries == refused;
+}
+
+// A command topic is its device's from the message that says so to the one that says otherwise, restarts included.
+static void command_topics_come_and_go(void **state)
+{
+    struct rig r, again;
+
+    (void)state;
+    start(&r, open_config);
+    assert_true(offer_switch(&r, "a", "cmnd/1"));
+    assert_true(offer_switch(&r, "a", "cmnd/1"));
+    assert_false(offer_switch(&r, "b", "cmnd/1"));
+    assert_true(offer_switch(&r, "a", "cmnd/2")); // given up
+    assert_true(offer_switch(&r, "b", "cmnd/1"));
+    assert_false(offer_switch(&r, "a", "cmnd/1"));
+    assert_false(offer_switch(&r, "c", "cmnd/2"));
+    rig_retained(&r, "homeassistant/switch/b/config", "");
+    assert_true(offer_switch(&r, "c", "cmnd/1"));
+    rig_pass(&r, 10000);
+    rig_init(&again, open_config);
+    for (size_t i = 0; i < r.count; i++)
+        if (r.events[i]->kind == EV_STATE && r.events[i]->blob.n && str_starts(r.events[i]->key, STR("config:ha:c")))
+            mqtt_model_restore(again.m, r.events[i]->key, r.events[i]->blob);
+    rig_up(&again);
+    assert_false(offer_switch(&again, "d", "cmnd/1"));
+    assert_true(offer_switch(&again, "d", "cmnd/2"));
+    rig_finish(&again);
+    rig_finish(&r);
+}
+
 static void names_are_cleaned(void **state)
 {
     struct rig r;
@@ -714,6 +757,58 @@ static void move_that_is_refused(void **state)
     rig_finish(&r);
 }
 
+/* Cost */
+
+static struct rig *with_switches(int devices)
+{
+    static const char yaml[] = "discovery: {enabled: true, allow: ['esp/#'], command_topics: ['cmnd/#'], max_devices: "
+                               "20000, max_rate: 100000}";
+    struct rig *r = MEM_NEW(struct rig);
+    char id[16], command[32];
+
+    rig_init(r, yaml);
+    r->lazy = true;
+    rig_up(r);
+    for (int i = 0; i < devices; i++) {
+        (void)snprintf(id, sizeof(id), "d%d", i);
+        (void)snprintf(command, sizeof(command), "cmnd/%d", i);
+        (void)offer_switch(r, id, command);
+    }
+    assert_int_equal(stat_of(r).devices, devices);
+    return r;
+}
+
+// Processor time of a message, the least of some tries.
+static clock_t cost(struct rig *r)
+{
+    enum { TRIES = 7, MESSAGES = 400 };
+    clock_t least = 0;
+
+    for (int k = 0; k < TRIES; k++) {
+        clock_t begin = clock();
+        for (int i = 0; i < MESSAGES; i++)
+            (void)offer_switch(r, "again", "cmnd/again");
+        clock_t took = clock() - begin;
+        least = k == 0 || took < least ? took : least;
+    }
+    return least;
+}
+
+// A message costs the same, however many devices there are.
+static void cost_is_of_the_message(void **state)
+{
+    struct rig *few = with_switches(100), *many = with_switches(10000);
+    clock_t small = cost(few), large = cost(many);
+
+    (void)state;
+    print_message("%ld us, %ld us\n", (long)small, (long)large);
+    assert_true(large <= 4 * small);
+    rig_finish(few);
+    rig_finish(many);
+    mem_free(few);
+    mem_free(many);
+}
+
 static uint32_t next(uint32_t *seed)
 {
     *seed = *seed * 1664525 + 1013904223;
@@ -805,6 +900,7 @@ int main(void)
         cmocka_unit_test(survives_without_broker),
         cmocka_unit_test(refused),
         cmocka_unit_test(no_take_over),
+        cmocka_unit_test(command_topics_come_and_go),
         cmocka_unit_test(names_are_cleaned),
         cmocka_unit_test(strange_identifiers),
         cmocka_unit_test(limits),
@@ -813,6 +909,7 @@ int main(void)
         cmocka_unit_test(update_with_too_many_entities),
         cmocka_unit_test(update_beyond_what_a_device_can_have),
         cmocka_unit_test(move_that_is_refused),
+        cmocka_unit_test(cost_is_of_the_message),
         cmocka_unit_test(hostile_discovery),
     };
 
