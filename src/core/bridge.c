@@ -409,13 +409,12 @@ void bridge_step(struct bridge *b, const struct event *ev, struct effects *out)
     if (ev->now > b->now)
         b->now = ev->now;
     b->wall = ev->wall;
-    const struct event *own = event_copy(out->arena, ev);
     if (from_app[ev->kind].run)
-        step_north(b, own, out, &from_app[ev->kind]);
+        step_north(b, ev, out, &from_app[ev->kind]);
     else if (ev->adapter)
-        step_adapter(b, own, out);
+        step_adapter(b, ev, out);
     else
-        step_north(b, own, out, &from_north[ev->kind]);
+        step_north(b, ev, out, &from_north[ev->kind]);
     out->more = jobs_waiting(b) || (b->stopping && pendings_deadline(&b->pendings) != INT64_MAX);
 }
 

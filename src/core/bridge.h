@@ -26,12 +26,12 @@ enum effect_kind {
 
 struct effect {
     enum effect_kind kind;
-    const struct event *ev; // in the arena; NULL for EFFECT_STORE
-    const struct row *row;  // in the arena; for EFFECT_STORE
+    const struct event *ev; // NULL for EFFECT_STORE
+    const struct row *row;  // for EFFECT_STORE
 };
 
 struct effects {
-    struct arena *arena; // holds all that the effects point to; the caller resets it after carrying them out
+    struct arena *arena; // holds what the effects point to and the event does not; reset after carrying them out
     struct effect *v;    // in the arena
     size_t count, cap;
     bool more;
@@ -73,6 +73,7 @@ enum err bridge_reconfigure(struct bridge *b, const struct bridge_config *cfg, s
 // A row read at start, before any step. ERR_EXISTS, ERR_BADREQ: skipped, to be logged by the caller.
 enum err bridge_restore(struct bridge *b, const struct row *row) MUST_CHECK;
 
+// The effects may point into *ev: they are carried out before it goes.
 void bridge_step(struct bridge *b, const struct event *ev, struct effects *out);
 // Monotonic ms at which the core wants EV_TICK; INT64_MAX for never.
 int64_t bridge_deadline(const struct bridge *b);

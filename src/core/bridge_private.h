@@ -49,7 +49,8 @@ struct bridge {
     bool wake; // jobs were started outside of a step
 };
 
-/* effects.c: each copies the event or row itself; what it points to must live as long as the arena of the effects. */
+/* effects.c: each copies the event or row itself; what it points to must be in the arena of the effects, in the event
+ * of the step, or as old as the bridge. */
 
 bool effects_fit(const struct effects *out, size_t n);
 void say_north(struct bridge *b, struct effects *out, const struct event *ev); // dropped while ev->component is down

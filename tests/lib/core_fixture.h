@@ -195,20 +195,15 @@ static inline void core_put_effect(struct strbuf *l, const struct effect *e)
 
 /* Driving */
 
-// One step; its effects stay in c->out until the next. The event's strings are overwritten behind it: effects must not
-// point to them.
+// One step; its effects stay in c->out until the next, and so does the event that they may point into.
 static inline void core_step(struct core *c, const struct event *ev)
 {
     struct event own = *ev;
     own.now = own.now ? own.now : c->now;
     own.wall = own.wall ? own.wall : 1000000 + c->now;
-    struct arena a;
-    arena_init(&a, 0);
-    struct event *lent = event_copy(&a, &own);
     arena_reset(&c->arena);
     effects_init(&c->out, &c->arena);
-    bridge_step(c->b, lent, &c->out);
-    arena_finish(&a);
+    bridge_step(c->b, event_copy(&c->arena, &own), &c->out);
     assert_true(c->out.count <= BRIDGE_EFFECTS);
 }
 
