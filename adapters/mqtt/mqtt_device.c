@@ -95,7 +95,7 @@ struct mqtt_device *mqtt_device_create(struct mqtt_spec *spec, struct str key, c
 
     d->spec = spec;
     d->names = pack_names(key, c);
-    d->handle = d->heap = UINT32_MAX;
+    d->handle = d->heap = d->dirty = UINT32_MAX;
     d->heard = d->last_loss = d->said_at = INT64_MIN;
     make_facts(d);
     return d;

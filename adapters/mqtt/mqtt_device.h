@@ -48,17 +48,17 @@ struct mqtt_device {
     char *facts;                    // owned: cells, alarms, bindings, presences
     uint32_t handle;                // in the registry
     uint32_t heap;                  // place among the wake-ups, UINT32_MAX for none
+    uint32_t dirty;                 // place among those to be stored, UINT32_MAX for none
+    uint32_t said_hash;             // of the status told last
     int64_t wake;                   // monotonic ms, valid while in the heap
     int64_t heard;                  // monotonic ms of the last data, INT64_MIN for never
     int64_t lost;                   // monotonic ms since when it is said to be offline
     int64_t last_loss;              // monotonic ms when its loss was last told, INT64_MIN for never
     int64_t said_at;                // monotonic ms when its status was last told
-    uint32_t said_hash;             // of that status
     uint8_t latest;                 // availability that spoke last
     uint8_t said;                   // enum mqtt_verdict
     uint8_t silence;                // enum mqtt_verdict: STALE or SILENT since it was last heard, else NONE
     bool changed;                   // a headline passed its deadband since
-    bool dirty;                     // to be stored
     bool alerted;                   // since it was stored: that does not wait
     bool introduced;                // its identity was told
 };

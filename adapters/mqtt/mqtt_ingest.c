@@ -174,7 +174,7 @@ static size_t hear_bound(struct mqtt_model *m, const struct mqtt_message *msg, s
             mqtt_tell_presence(m, d);
         else // a bridge with very many devices: the rest in slices
             mqtt_registry_wake(&m->registry, d, m->t.now);
-        if (d->dirty && (msg->qos > 0 || d->alerted))
+        if (d->dirty != MQTT_NONE && (msg->qos > 0 || d->alerted))
             mqtt_tell_state(m, d);
         arena_reset(&m->scratch);
     }

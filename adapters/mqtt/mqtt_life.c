@@ -77,6 +77,7 @@ static void detach(struct mqtt_model *m, struct mqtt_device *d, const char *why)
         mqtt_found_removed(m, d);
     d->spec->device_count--;
     d->spec->full = false;
+    mqtt_tell_clean(m, d);
     mqtt_registry_remove(&m->registry, d);
 }
 
@@ -183,10 +184,10 @@ static void apply_state(struct mqtt_model *m, struct str key, struct str blob)
         d = device_of(m, key, state);
     if (d && state)
         mqtt_state_read(d, state, &m->t);
-    if (d)
-        d->dirty = !state; // what was read need not be written
-    else
+    if (!d)
         drop_rows(m, key);
+    else if (state)
+        mqtt_tell_clean(m, d); // what was read need not be written
     json_decref(state);
 }
 

@@ -58,8 +58,8 @@ struct mqtt_model {
     bool repeated; // the broker sends this call's message again until it is acknowledged
     int64_t settle_quiet, settle_end;
     uint32_t sweep;  // handle to look at next, MQTT_NONE: all were
-    uint32_t *dirty; // handles of devices to store
-    size_t dirty_count, dirty_cap;
+    uint32_t *dirty; // handles of devices to store, each once
+    uint32_t dirty_count, dirty_cap;
     int64_t flush_at;
     struct mqtt_model_stat stat;
 };
@@ -101,6 +101,7 @@ void mqtt_tell_presence(struct mqtt_model *m, struct mqtt_device *d); // if it c
 void mqtt_tell_soon(struct mqtt_device *d);
 void mqtt_tell_alert(struct mqtt_model *m, struct mqtt_device *d, uint16_t alert);
 void mqtt_tell_dirty(struct mqtt_model *m, struct mqtt_device *d); // to be stored soon
+void mqtt_tell_clean(struct mqtt_model *m, struct mqtt_device *d); // need not be stored any more
 void mqtt_tell_state(struct mqtt_model *m, struct mqtt_device *d); // now
 void mqtt_tell_row(struct mqtt_model *m, struct str key, struct str blob);
 void mqtt_tell_notice(struct mqtt_model *m, struct str text); // to who operates the bridge

@@ -84,34 +84,45 @@ void mqtt_tell_row(struct mqtt_model *m, struct str key, struct str blob)
 
 void mqtt_tell_state(struct mqtt_model *m, struct mqtt_device *d)
 {
-    d->dirty = d->alerted = false;
+    mqtt_tell_clean(m, d);
     mqtt_tell_row(m, mqtt_device_key(d), mqtt_state_write(d, &m->t, &m->scratch));
 }
 
 void mqtt_tell_dirty(struct mqtt_model *m, struct mqtt_device *d)
 {
-    if (d->dirty)
+    if (d->dirty != MQTT_NONE)
         return;
-    d->dirty = true;
     if (m->dirty_count == m->dirty_cap) {
         m->dirty_cap = m->dirty_cap ? 2 * m->dirty_cap : 64;
         m->dirty = mem_realloc(m->dirty, m->dirty_cap, sizeof(*m->dirty));
     }
+    d->dirty = m->dirty_count;
     m->dirty[m->dirty_count++] = d->handle;
     if (m->flush_at == INT64_MAX)
         m->flush_at = m->t.now + MQTT_FLUSH_EVERY;
 }
 
-// Some of the list may have been stored since, or be no more.
-static void flush_slice(struct mqtt_model *m)
+void mqtt_tell_clean(struct mqtt_model *m, struct mqtt_device *d)
 {
-    for (unsigned i = 0; i < MQTT_SLICE && m->dirty_count; i++) {
-        struct mqtt_device *d = mqtt_registry_get(&m->registry, m->dirty[--m->dirty_count]);
-        if (d && d->dirty)
-            mqtt_tell_state(m, d);
+    uint32_t at = d->dirty, last;
+
+    d->dirty = MQTT_NONE;
+    d->alerted = false;
+    if (at == MQTT_NONE)
+        return;
+    last = m->dirty[--m->dirty_count];
+    if (at < m->dirty_count) {
+        m->dirty[at] = last;
+        mqtt_registry_get(&m->registry, last)->dirty = at;
     }
     if (m->dirty_count == 0)
         m->flush_at = INT64_MAX;
+}
+
+static void flush_slice(struct mqtt_model *m)
+{
+    for (unsigned i = 0; i < MQTT_SLICE && m->dirty_count; i++)
+        mqtt_tell_state(m, mqtt_registry_get(&m->registry, m->dirty[m->dirty_count - 1]));
 }
 
 /* Presence */

@@ -643,6 +643,56 @@ static void qos1_is_stored_at_once(void **state)
     rig_finish(&r);
 }
 
+// What is stored at once does not wait to be stored: however many messages there are, nothing is left of them.
+static void nothing_is_stored_twice(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    rig_init(&r, "devices: {d: {topic: d/+, readings: {v: {headline: false}}}}");
+    rig_up(&r);
+    for (int i = 0; i < 1000; i++)
+        rig_message(&r, "d/a", i % 2 ? "1" : "2", 1, false);
+    assert_int_equal(rig_count(&r, EV_STATE), 1000);
+    assert_true(mqtt_model_deadline(r.m) == INT64_MAX); // not even a look in 5 s
+    rig_finish(&r);
+}
+
+// Those that wait are each stored once, in whatever order they come, are stored at once, or go.
+static void each_waits_once(void **state)
+{
+    static const struct {
+        const char *key;
+        size_t rows;
+    } want[] = {{"d/a", 1}, {"d/b", 2}, {"d/c", 1}, {"d/d", 1}, {"d/e", 1}};
+    struct rig r;
+
+    (void)state;
+    rig_init(&r, "devices: {d: {topic: d/+, readings: {v: {}}}}");
+    rig_up(&r);
+    rig_hear(&r, "d/a", "1");
+    rig_hear(&r, "d/b", "1");
+    rig_hear(&r, "d/c", "1");
+    rig_hear(&r, "d/d", "1");
+    rig_hear(&r, "d/a", "2");
+    rig_message(&r, "d/b", "2", 1, false); // at once, and again
+    rig_hear(&r, "d/b", "3");
+    mqtt_model_forget(r.m, STR("d/d"), r.now, r.wall);
+    rig_hear(&r, "d/e", "1"); // in its place
+    rig_hear(&r, "d/c", "2");
+    rig_pass(&r, 60000);
+    for (size_t i = 0; i < COUNT(want); i++) {
+        size_t rows = 0;
+        for (size_t k = 0; k < r.count; k++)
+            rows += r.events[k]->kind == EV_STATE && str_eq_c(r.events[k]->key, want[i].key);
+        if (rows != want[i].rows)
+            fail_msg("%s: %zu", want[i].key, rows);
+    }
+    assert_true(str_find_str(rig_last(&r, EV_STATE, "d/b")->blob, STR("\"v\":3")) >= 0);
+    assert_int_equal(rig_last(&r, EV_STATE, "d/d")->blob.n, 0);
+    rig_finish(&r);
+}
+
 static void foreign_rows_are_dropped(void **state)
 {
     static const struct {
@@ -840,6 +890,8 @@ int main(void)
         cmocka_unit_test(killed_after_an_alert),
         cmocka_unit_test(row_stands_behind_its_alerts),
         cmocka_unit_test(qos1_is_stored_at_once),
+        cmocka_unit_test(nothing_is_stored_twice),
+        cmocka_unit_test(each_waits_once),
         cmocka_unit_test(foreign_rows_are_dropped),
         cmocka_unit_test(reload_keeps_and_forgets),
         cmocka_unit_test(device_bound),
