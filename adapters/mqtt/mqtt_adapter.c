@@ -165,9 +165,9 @@ static const struct mqtt_model_host host = {host_post, host_publish, host_subscr
 static void on_up(void *ud, bool session_present, enum mqtt_protocol protocol)
 {
     (void)session_present;
-    (void)protocol;
     struct mqtt_adapter *a = ud;
     a->refused = 0;
+    mqtt_model_protocol(a->model, protocol);
     post(a, &(struct event){.kind = EV_LINK_UP});
     mqtt_model_link(a->model, true, now(a), wall(a));
     schedule(a);

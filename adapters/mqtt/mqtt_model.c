@@ -18,6 +18,7 @@ struct mqtt_model *mqtt_model_create(const struct conf_value *section, struct co
     m->log = (struct log_ctx){.parent = log, .sub = LOG_SUB_mqtt};
     m->flush_at = INT64_MAX;
     m->sweep = MQTT_NONE;
+    m->correlates = true;
     arena_init(&m->scratch, 0);
     arena_init(&m->answer, 1024);
     index_init(&m->configs);
@@ -82,6 +83,11 @@ void mqtt_model_link(struct mqtt_model *m, bool up, int64_t now, int64_t wall)
     }
     m->settling = false;
     mqtt_tell_all(m);
+}
+
+void mqtt_model_protocol(struct mqtt_model *m, enum mqtt_protocol protocol)
+{
+    m->correlates = protocol != MQTT_311;
 }
 
 void mqtt_model_forget(struct mqtt_model *m, struct str key, int64_t now, int64_t wall)

@@ -37,6 +37,7 @@ void mqtt_model_restore(struct mqtt_model *m, struct str key, struct str blob); 
 void mqtt_model_start(struct mqtt_model *m, int64_t now, int64_t wall);         // subscribes; says the restored state
 void mqtt_model_link(struct mqtt_model *m, bool up, int64_t now,
                      int64_t wall); // our own connection: its outage is not the devices'
+void mqtt_model_protocol(struct mqtt_model *m, enum mqtt_protocol protocol); // of the connection; at first it is MQTT 5
 void mqtt_model_message(struct mqtt_model *m, const struct mqtt_message *msg, int64_t now, int64_t wall);
 // MESSAGE and COMMAND of a user to a device. As adapter_ops.send.
 enum err mqtt_model_send(struct mqtt_model *m, const struct event *ev);

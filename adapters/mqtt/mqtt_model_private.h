@@ -54,6 +54,7 @@ struct mqtt_model {
     size_t row_count, row_cap;
 
     struct mqtt_link_state link;
+    bool correlates; // answers to commands bring what they were sent with: MQTT 5
     bool started, settling;
     bool repeated; // the broker sends this call's message again until it is acknowledged
     int64_t settle_quiet, settle_end;

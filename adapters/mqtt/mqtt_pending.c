@@ -40,7 +40,7 @@ static void make_correlation(struct mqtt_pending *p)
 }
 
 struct mqtt_pending *mqtt_pendings_add(struct mqtt_pendings *p, const struct mqtt_device *d,
-                                       const struct mqtt_request *r, struct str reply, int64_t now)
+                                       const struct mqtt_request *r, struct str reply, bool sure, int64_t now)
 {
     if (p->count == MQTT_PENDING_MAX)
         return NULL;
@@ -49,7 +49,8 @@ struct mqtt_pending *mqtt_pendings_add(struct mqtt_pendings *p, const struct mqt
 
     *one = (struct mqtt_pending){.id = ++p->last_id, .device = d->handle};
     one->control = (uint16_t)(r->control - d->spec->controls);
-    one->confirms = shows || reply.n;
+    one->confirms = shows || (reply.n && sure);
+    one->unsure = reply.n && !sure;
     one->wanted = mem_dup(r->wanted.p, r->wanted.n);
     one->reply = reply.n ? mem_dup(reply.p, reply.n) : NULL;
     one->deadline = now + (one->confirms ? MQTT_CONFIRM_TIMEOUT : MQTT_PUBACK_TIMEOUT);
@@ -60,7 +61,15 @@ struct mqtt_pending *mqtt_pendings_add(struct mqtt_pendings *p, const struct mqt
 
 void mqtt_pending_taken(struct mqtt_pending *p, int64_t now, const struct log_ctx *log)
 {
-    set_state(p, p->confirms ? MQTT_PENDING_TAKEN : MQTT_PENDING_DONE, now, log);
+    set_state(p, p->confirms || p->reply ? MQTT_PENDING_TAKEN : MQTT_PENDING_DONE, now, log);
+    if (!p->confirms)
+        p->deadline = now + MQTT_CONFIRM_TIMEOUT;
+}
+
+void mqtt_pending_answered(struct mqtt_pending *p)
+{
+    mem_free(p->reply);
+    p->reply = NULL;
 }
 
 void mqtt_pending_done(struct mqtt_pending *p, int64_t now, const struct log_ctx *log)

@@ -1,9 +1,10 @@
 /* Commands on their way, until something tells how they ended.
  *
  * Happy path: published -> PUBACK -> the state shows what was wanted, or the answer comes to the response topic ->
- * DONE. A device that describes neither is done at the PUBACK. The echo may overtake the PUBACK. Failures: the broker
- * refuses (FAILED at once); no confirmation in 5 s; no PUBACK in 30 s, after which the command has expired at the
- * broker; the device is forgotten or described anew meanwhile. Each ends in exactly one outcome. */
+ * DONE. A device that describes neither is done at the PUBACK, and so is one whose answer could not be told from
+ * another (MQTT 3.1.1): what it then answers is awaited only to be passed over. The echo may overtake the PUBACK.
+ * Failures: the broker refuses (FAILED at once); no confirmation in 5 s; no PUBACK in 30 s, after which the command has
+ * expired at the broker; the device is forgotten or described anew meanwhile. Each ends in exactly one outcome. */
 #ifndef SPANDREL_MQTT_PENDING_H
 #define SPANDREL_MQTT_PENDING_H
 
@@ -25,6 +26,7 @@ struct mqtt_pending {
     uint32_t device; // handle
     uint16_t control;
     bool confirms; // the device tells when it is done
+    bool unsure;   // its answer may be another's: it counts for nothing
     char *wanted;  // owned
     char *reply;   // owned: response topic, or NULL
     char correlation[MQTT_CORRELATION + 1];
@@ -41,12 +43,15 @@ struct mqtt_pendings {
 };
 
 void mqtt_pendings_finish(struct mqtt_pendings *p);
-// A new one, SENT, with id and correlation; NULL when there are too many.
+// A new one, SENT, with id and correlation; NULL when there are too many. `sure`: its answer will be known by its
+// correlation, or by being the only one that can come.
 struct mqtt_pending *mqtt_pendings_add(struct mqtt_pendings *p, const struct mqtt_device *d,
-                                       const struct mqtt_request *r, struct str reply, int64_t now);
-// The broker has it; what does not confirm is then DONE.
+                                       const struct mqtt_request *r, struct str reply, bool sure, int64_t now);
+// The broker has it; what neither confirms nor may be answered yet is then DONE.
 void mqtt_pending_taken(struct mqtt_pending *p, int64_t now, const struct log_ctx *log);
 void mqtt_pending_done(struct mqtt_pending *p, int64_t now, const struct log_ctx *log);
+// Its answer, which counts for nothing, has come.
+void mqtt_pending_answered(struct mqtt_pending *p);
 // Drops it, which must be DONE; another may take its place in the array.
 void mqtt_pendings_remove(struct mqtt_pendings *p, struct mqtt_pending *one);
 

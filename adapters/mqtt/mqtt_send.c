@@ -63,12 +63,24 @@ void mqtt_send_heard(struct mqtt_model *m, struct mqtt_device *d, uint16_t readi
     }
 }
 
+// To a command of which the asker has been told already that it was sent, or which waits for its state alone.
+static void pass_over(struct mqtt_model *m, struct mqtt_pending *p)
+{
+    mqtt_pending_answered(p);
+    if (!p->confirms && p->fsm.state == MQTT_PENDING_TAKEN)
+        end(m, p, ERR_OK, STR_NONE);
+}
+
 bool mqtt_send_answered(struct mqtt_model *m, const struct mqtt_message *msg)
 {
     struct mqtt_pending *p = mqtt_pendings_by_reply(&m->pending, msg->topic, msg->correlation);
 
     if (!p || msg->retain)
         return false;
+    if (p->unsure) {
+        pass_over(m, p);
+        return true;
+    }
     struct str text = mqtt_value_text(&m->scratch, msg->payload), name = control_of(device_of(m, p), p)->name;
     end(m, p, ERR_OK,
         text.n ? arena_printf(&m->scratch, STR_FMT ": " STR_FMT, STR_ARG(name), STR_ARG(text))
@@ -93,6 +105,21 @@ static struct str not_published(struct mqtt_model *m, enum err e, const char *wh
                         why);
 }
 
+// All that will be known of it.
+static void sent(struct mqtt_model *m, struct mqtt_pending *p)
+{
+    const struct mqtt_device *d = device_of(m, p);
+
+    outcome(m, d, p->token, ERR_OK,
+            arena_printf(&m->scratch, STR_FMT ": sent; %s", STR_ARG(control_of(d, p)->name),
+                         p->unsure ? "over MQTT 3.1.1 its answer cannot be told from others"
+                                   : "this device does not confirm"));
+    p->token = 0;
+    mqtt_pending_taken(p, m->t.now, &m->log);
+    if (!p->reply)
+        mqtt_pendings_remove(&m->pending, p);
+}
+
 void mqtt_model_published(struct mqtt_model *m, uint64_t token, enum err e, const char *why, int64_t now, int64_t wall)
 {
     mqtt_model_enter(m, now, wall);
@@ -105,8 +132,7 @@ void mqtt_model_published(struct mqtt_model *m, uint64_t token, enum err e, cons
         if (p->fsm.state == MQTT_PENDING_SENT)
             mqtt_pending_taken(p, now, &m->log);
     } else {
-        struct str name = control_of(device_of(m, p), p)->name;
-        end(m, p, ERR_OK, arena_printf(&m->scratch, STR_FMT ": sent; this device does not confirm", STR_ARG(name)));
+        sent(m, p);
     }
 }
 
@@ -159,6 +185,18 @@ static enum err publish(struct mqtt_model *m, struct asked *q, struct mqtt_pendi
     return m->host.publish(m->ud, &out);
 }
 
+// Whether its answer can be known as such. Without a correlation (MQTT 3.1.1) it must come to a topic that is the
+// device's alone, as of one that answers there whether it is asked to or not, and no other may be awaited there.
+static bool recognisable(struct mqtt_model *m, const struct asked *q, struct str reply)
+{
+    const struct mqtt_control *c = q->request.control;
+
+    if (m->correlates)
+        return true;
+    return (q->device->spec->captures & ~c->response.captures) == 0 &&
+           !mqtt_pendings_by_reply(&m->pending, reply, STR_NONE);
+}
+
 static enum err command(struct mqtt_model *m, struct asked *q)
 {
     const struct mqtt_control *c = q->request.control;
@@ -166,7 +204,8 @@ static enum err command(struct mqtt_model *m, struct asked *q)
 
     mqtt_device_captures(q->device, &captures);
     struct str reply = mqtt_pattern_topic(&m->scratch, &c->response, &captures);
-    struct mqtt_pending *p = mqtt_pendings_add(&m->pending, q->device, &q->request, reply, m->t.now);
+    bool sure = recognisable(m, q, reply);
+    struct mqtt_pending *p = mqtt_pendings_add(&m->pending, q->device, &q->request, reply, sure, m->t.now);
     if (!p)
         return err_set(&q->msg, ERR_AGAIN, "too many commands are on their way");
     p->token = q->ev->token;

@@ -229,10 +229,152 @@ static void answer_by_response_topic(void **state)
     mqtt_model_message(r.m, &msg, r.now, r.wall);
     check_outcome(&r, 2, ERR_OK, "query: 42 apples");
     assert_null(outcome(&r, 1));
-    msg.correlation = STR_NONE; // MQTT 3.1.1: the oldest
+    msg.correlation = STR_NONE; // left out by the device: the oldest
     msg.payload = STR("\xff\x00\x01");
     mqtt_model_message(r.m, &msg, r.now, r.wall);
     check_outcome(&r, 1, ERR_OK, "query: [3 bytes binary]");
+    rig_finish(&r);
+}
+
+/* MQTT 3.1.1: answers that bring no correlation, to devices that are told no response topic */
+
+#define OLD(more)                                                                                                      \
+    "devices:\n  p:\n    topic: p/+/s\n    readings: {v: {value: v}}\n    controls:\n"                                 \
+    "      ask: {topic: 'p/{1}/ask', response_topic: '" more "'}\n"                                                    \
+    "      level: {topic: 'p/{1}/set', response_topic: '" more "', state: v}\n"
+
+#define SENT "ask: sent; over MQTT 3.1.1 its answer cannot be told from others"
+
+static void ready_old(struct rig *r, const char *yaml)
+{
+    rig_init(r, yaml);
+    mqtt_model_protocol(r->m, MQTT_311);
+    rig_up(r);
+    rig_hear(r, "p/a/s", "{\"v\":1}");
+    rig_hear(r, "p/b/s", "{\"v\":1}");
+    rig_clear(r);
+}
+
+static void taken(struct rig *r, size_t nth)
+{
+    mqtt_model_published(r->m, r->published[nth].token, ERR_OK, NULL, r->now, r->wall);
+}
+
+static void old_answers_on_the_devices_own_topic(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    ready_old(&r, OLD("p/{1}/re"));
+    (void)rig_say(&r, "p/a", "ask x", 1);
+    (void)rig_say(&r, "p/b", "ask x", 2); // another device, another topic
+    taken(&r, 0);
+    taken(&r, 1);
+    assert_null(outcome(&r, 1));
+    rig_hear(&r, "p/b/re", "hello");
+    check_outcome(&r, 2, ERR_OK, "ask: hello");
+    assert_null(outcome(&r, 1));
+    rig_pass(&r, 5000);
+    check_outcome(&r, 1, ERR_TIMEOUT, "no confirmation from the device in 5 s");
+    rig_finish(&r);
+}
+
+// The first is awaited, the second is not, but neither is its answer taken for that of a third.
+static void old_answers_one_at_a_time(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    ready_old(&r, OLD("p/{1}/re"));
+    (void)rig_say(&r, "p/a", "ask x", 1);
+    (void)rig_say(&r, "p/a", "ask y", 2);
+    taken(&r, 0);
+    assert_null(outcome(&r, 2));
+    taken(&r, 1);
+    check_outcome(&r, 2, ERR_OK, SENT); // at once
+    assert_null(outcome(&r, 1));
+    rig_hear(&r, "p/a/re", "of x");
+    check_outcome(&r, 1, ERR_OK, "ask: of x");
+    (void)rig_say(&r, "p/a", "ask z", 3);
+    rig_hear(&r, "p/a/re", "of y");
+    assert_null(outcome(&r, 3));
+    taken(&r, 2);
+    check_outcome(&r, 3, ERR_OK, SENT);
+    rig_hear(&r, "p/a/re", "of z");
+    (void)rig_say(&r, "p/a", "ask again", 4); // nothing is awaited any more
+    taken(&r, 3);
+    assert_null(outcome(&r, 4));
+    rig_hear(&r, "p/a/re", "again");
+    check_outcome(&r, 4, ERR_OK, "ask: again");
+    rig_pass(&r, 60000);
+    for (uint64_t i = 1; i <= 4; i++)
+        (void)outcome(&r, i); // one each
+    rig_finish(&r);
+}
+
+// An answer that never comes is waited for as long as any.
+static void old_answer_that_is_not_sent(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    ready_old(&r, OLD("p/{1}/re"));
+    (void)rig_say(&r, "p/a", "ask x", 1);
+    (void)rig_say(&r, "p/a", "ask y", 2);
+    taken(&r, 0);
+    taken(&r, 1);
+    rig_hear(&r, "p/a/re", "of x");
+    rig_pass(&r, 5000);
+    (void)rig_say(&r, "p/a", "ask z", 3);
+    taken(&r, 2);
+    rig_hear(&r, "p/a/re", "of z");
+    check_outcome(&r, 3, ERR_OK, "ask: of z");
+    rig_finish(&r);
+}
+
+static void old_answers_on_a_shared_topic(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    ready_old(&r, OLD("bridge/replies"));
+    (void)rig_say(&r, "p/a", "ask x", 1);
+    taken(&r, 0);
+    check_outcome(&r, 1, ERR_OK, SENT);
+    (void)rig_say(&r, "p/b", "ask y", 2);
+    rig_hear(&r, "bridge/replies", "whose?"); // before the PUBACK
+    assert_null(outcome(&r, 2));
+    rig_hear(&r, "bridge/replies", "whose?");
+    assert_null(outcome(&r, 2));
+    taken(&r, 1);
+    check_outcome(&r, 2, ERR_OK, SENT);
+    (void)rig_say(&r, "p/a", "level 5", 3); // a state that shows it counts as ever
+    taken(&r, 2);
+    rig_hear(&r, "bridge/replies", "whose?");
+    assert_null(outcome(&r, 3));
+    rig_hear(&r, "p/a/s", "{\"v\":5}");
+    check_outcome(&r, 3, ERR_OK, "level is 5");
+    (void)rig_say(&r, "p/a", "ask z", 4);
+    rig_pass(&r, 30000);
+    check_outcome(&r, 4, ERR_TIMEOUT, "the broker has not taken it within 30 s");
+    rig_finish(&r);
+}
+
+// Which version it is may change with each connection.
+static void protocol_of_the_connection(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    ready_old(&r, OLD("bridge/replies"));
+    mqtt_model_link(r.m, false, r.now, r.wall);
+    mqtt_model_protocol(r.m, MQTT_5);
+    mqtt_model_link(r.m, true, r.now, r.wall);
+    (void)rig_say(&r, "p/a", "ask x", 1);
+    taken(&r, 0);
+    assert_null(outcome(&r, 1));
+    rig_hear(&r, "bridge/replies", "well");
+    check_outcome(&r, 1, ERR_OK, "ask: well");
     rig_finish(&r);
 }
 
@@ -431,6 +573,11 @@ int main(void)
         cmocka_unit_test(silence_fails),
         cmocka_unit_test(without_state_the_puback_counts),
         cmocka_unit_test(answer_by_response_topic),
+        cmocka_unit_test(old_answers_on_the_devices_own_topic),
+        cmocka_unit_test(old_answers_one_at_a_time),
+        cmocka_unit_test(old_answer_that_is_not_sent),
+        cmocka_unit_test(old_answers_on_a_shared_topic),
+        cmocka_unit_test(protocol_of_the_connection),
         cmocka_unit_test(answer_is_heard_as_well),
         cmocka_unit_test(offline_is_refused),
         cmocka_unit_test(rights),

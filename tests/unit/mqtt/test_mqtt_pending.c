@@ -41,11 +41,17 @@ static int teardown(void **state)
     return 0;
 }
 
-static struct mqtt_pending *add(struct table *t, int control, const char *wanted, const char *reply, int64_t now)
+static struct mqtt_pending *add_as(struct table *t, int control, const char *wanted, const char *reply, bool sure,
+                                   int64_t now)
 {
     const struct mqtt_request r = {.control = &t->spec->controls[control], .wanted = str_c(wanted)};
 
-    return mqtt_pendings_add(&t->p, t->d, &r, str_c(reply), now);
+    return mqtt_pendings_add(&t->p, t->d, &r, str_c(reply), sure, now);
+}
+
+static struct mqtt_pending *add(struct table *t, int control, const char *wanted, const char *reply, int64_t now)
+{
+    return add_as(t, control, wanted, reply, true, now);
 }
 
 static void end(struct table *t, struct mqtt_pending *p)
@@ -81,6 +87,29 @@ static void what_confirms(void **state)
             mqtt_pending_done(p, 1002, NULL);
         mqtt_pendings_remove(&t->p, p);
     }
+}
+
+// An answer that counts for nothing: the PUBACK is all, and then it is awaited to be passed over.
+static void unsure(void **state)
+{
+    struct table *t = *state;
+
+    assert_true(add_as(t, SHOWN, "on", "r", false, 0)->confirms); // by its state
+    end(t, &t->p.v[0]);
+    struct mqtt_pending *p = add_as(t, BLIND, "on", "r", false, 0);
+    assert_true(p->unsure && !p->confirms);
+    assert_int_equal(p->deadline, MQTT_PUBACK_TIMEOUT);
+    mqtt_pending_taken(p, 20000, NULL);
+    assert_int_equal(p->fsm.state, MQTT_PENDING_TAKEN);
+    assert_int_equal(p->deadline, 20000 + MQTT_CONFIRM_TIMEOUT);
+    assert_ptr_equal(mqtt_pendings_by_reply(&t->p, STR("r"), STR_NONE), p);
+    end(t, p);
+    p = add_as(t, BLIND, "on", "r", false, 0);
+    mqtt_pending_answered(p); // before the PUBACK
+    assert_null(mqtt_pendings_by_reply(&t->p, STR("r"), STR_NONE));
+    mqtt_pending_taken(p, 1, NULL);
+    assert_int_equal(p->fsm.state, MQTT_PENDING_DONE);
+    mqtt_pendings_remove(&t->p, p);
 }
 
 static void bounded(void **state)
@@ -197,6 +226,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_confirms, setup, teardown),
+        cmocka_unit_test_setup_teardown(unsure, setup, teardown),
         cmocka_unit_test_setup_teardown(bounded, setup, teardown),
         cmocka_unit_test_setup_teardown(nothing_twice, setup, teardown),
         cmocka_unit_test_setup_teardown(found_by_id, setup, teardown),
