@@ -47,9 +47,10 @@ static void client_closed(void *ud, enum err e, const char *why)
 
 static void answer(struct control_client *cl, struct str line)
 {
-    bool json = str_starts(line, STR("json "));
-    struct str head, rest;
-    str_cut(line, ' ', &head, &rest);
+    struct str rest = line, form;
+    bool json = str_word(&rest, &form) && str_eq_c(form, "json");
+    if (!json && !str_eq_c(form, "text")) // typed by hand: the operation alone
+        rest = line;
     struct strbuf out;
     strbuf_init(&out, ANSWER_MAX);
     enum err e = hub_operate(cl->control->hub, rest, json, &out);

@@ -1,7 +1,8 @@
 /* The control socket: `spandrel ctl` on one side, the operations table on the other.
  *
- * A client sends one line, "text LINE" or "json LINE", and gets "ok\n" or "error\n" followed by the answer; then the
- * server closes. Who may open the socket operates the bridge: its mode and owner are the access control. */
+ * A client sends one line, "text LINE" or "json LINE" (LINE alone is text), and gets "ok\n" or "error\n" followed by
+ * the answer; then the server closes. Who may open the socket operates the bridge: its mode and owner are the access
+ * control. */
 #ifndef SPANDREL_APP_CONTROL_H
 #define SPANDREL_APP_CONTROL_H
 

@@ -271,6 +271,7 @@ static bool open_record(struct daemon *d, const char *path)
 
 static bool open_all(struct daemon *d, const char *record_path)
 {
+    watch_signals(d); // one that comes while the tables are read is acted upon when the loop runs
     if (!open_store(d) || !open_record(d, record_path) || !make_hub(d))
         return false;
     defer_init(&d->work, d->loop, work, d);
@@ -279,7 +280,6 @@ static bool open_all(struct daemon *d, const char *record_path)
     if (!open_control(d))
         return false;
     open_links(d);
-    watch_signals(d);
     return true;
 }
 

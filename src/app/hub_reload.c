@@ -127,8 +127,11 @@ static void apply_changes(struct hub *h, const struct conf_value *config, size_t
         if (!s) {
             log_info(&a->env.log, LOG_MSG("adapter removed"));
             hub_adapter_close(a);
-        } else if (changed(h, a, s) && !a->ops->reload(a->adapter, s, report)) {
-            log_info(&a->env.log, LOG_MSG("adapter reloaded"));
+        } else if (changed(h, a, s)) { // which passed as an instance of its own
+            if (a->ops->reload(a->adapter, s, report))
+                log_error(&a->env.log, LOG_MSG("adapter not reloaded: it keeps its old settings"));
+            else
+                log_info(&a->env.log, LOG_MSG("adapter reloaded"));
         }
     }
 }
@@ -143,12 +146,27 @@ static void tell_known(struct hub *h, const struct hub_adapter *a)
     }
 }
 
+static enum err restore(void *ud, const struct row *row)
+{
+    struct hub_adapter *a = ud;
+    a->ops->restore(a->adapter, row->key, row->text);
+    return ERR_OK;
+}
+
+static void restore_state(struct hub *h, struct hub_adapter *a)
+{
+    enum err e = a->ops->restore ? store_load_state(h->store, str_c(a->name), restore, a) : ERR_OK;
+    if (e)
+        log_error(&a->env.log, LOG_MSG("what is stored of it cannot be read: it begins anew"), LOG_ERR(e));
+}
+
 static void start_from(struct hub *h, size_t first)
 {
     for (size_t i = first; i < h->adapter_count; i++) {
         struct hub_adapter *a = h->adapters[i];
         log_info(&a->env.log, LOG_MSG("adapter added"));
         tell_known(h, a);
+        restore_state(h, a);
         a->ops->start(a->adapter);
     }
 }

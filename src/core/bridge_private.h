@@ -133,6 +133,8 @@ void ask_adapter(struct bridge *b, const struct event *ev, struct effects *out, 
                  unsigned rights);
 // Ends with an error what passed its deadline.
 void asks_expire(struct bridge *b, struct effects *out);
+// Ends with an error what was asked of adapters that are no longer there. False when the step is full.
+bool asks_abandon(struct bridge *b, struct effects *out);
 
 /* room_step.c: of events about identities that are rooms. */
 

@@ -274,3 +274,18 @@ void asks_expire(struct bridge *b, struct effects *out)
         bounce(b, out, ask, ask->kind, e, why);
     }
 }
+
+bool asks_abandon(struct bridge *b, struct effects *out)
+{
+    uint32_t at = 0;
+    for (struct pending *p; (p = pending_next(&b->pendings, &at));) {
+        if (source_of(b, p->ask->adapter))
+            continue;
+        if (!effects_fit(out, 1))
+            return false;
+        struct event *ask = take_ask(b, out, p);
+        bounce(b, out, ask, ask->kind, ERR_UNAVAILABLE,
+               STR("this contact's adapter was removed; it is not known whether this was done"));
+    }
+    return true;
+}

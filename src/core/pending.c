@@ -70,6 +70,14 @@ struct pending *pending_due(const struct pendings *t, int64_t now)
     return p && p->deadline <= now ? p : NULL;
 }
 
+struct pending *pending_next(const struct pendings *t, uint32_t *walk)
+{
+    enum { END = UINT32_MAX };
+    struct pending *p = *walk == END ? NULL : at(t, *walk ? *walk : t->first);
+    *walk = p && p->next ? p->next : END;
+    return p;
+}
+
 void pending_remove(struct pendings *t, struct pending *p)
 {
     struct pending *prev = at(t, p->prev), *next = at(t, p->next);

@@ -41,6 +41,8 @@ void pending_add(struct pendings *t, const struct event *ask, struct user *u, in
 struct pending *pending_find(const struct pendings *t, uint64_t token, uint16_t adapter);
 // The oldest whose deadline has come; NULL when there is none.
 struct pending *pending_due(const struct pendings *t, int64_t now);
+// Walks them, the oldest first: start with *at = 0; NULL at the end. The one that was returned may be removed.
+struct pending *pending_next(const struct pendings *t, uint32_t *at);
 void pending_remove(struct pendings *t, struct pending *p);
 int64_t pendings_deadline(const struct pendings *t); // INT64_MAX for none
 

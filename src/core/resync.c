@@ -108,10 +108,13 @@ bool review_run(struct bridge *b, struct job *j, struct effects *out)
     return review_rooms(b, j, out);
 }
 
-/* An adapter has gone: what it spoke for is offline, unless it has come again meanwhile and speaks for it. */
+/* An adapter has gone: it will answer nothing, and what it spoke for is offline, unless it has come again meanwhile and
+ * speaks for it. */
 
 bool gone_run(struct bridge *b, struct job *j, struct effects *out)
 {
+    if (!asks_abandon(b, out))
+        return false;
     if (b->sources[j->source].number)
         return true;
     for (unsigned visits = 0; visits < JOB_VISITS; visits++) {

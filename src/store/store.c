@@ -288,6 +288,18 @@ enum err store_load(struct store *s, enum err (*each)(void *ud, const struct row
     return e;
 }
 
+enum err store_load_state(struct store *s, struct str adapter, enum err (*each)(void *ud, const struct row *row),
+                          void *ud)
+{
+    enum err e = store_flush(s);
+    if (e)
+        return e;
+    (void)pthread_mutex_lock(&s->db_lock);
+    e = store_db_load_state(s->db, adapter, each, ud);
+    (void)pthread_mutex_unlock(&s->db_lock);
+    return e;
+}
+
 void store_on_commit(struct store *s, void (*notify)(void *ud), void *ud)
 {
     s->notify = notify;

@@ -37,6 +37,11 @@ void store_close(struct store *s);
 // written there; ERR_IO.
 enum err store_load(struct store *s, enum err (*each)(void *ud, const struct row *row), void *ud) MUST_CHECK;
 
+// The same with the state of one adapter alone, with all that was put so far: waits for its commit. ERR_IO when that
+// fails.
+enum err store_load_state(struct store *s, struct str adapter, enum err (*each)(void *ud, const struct row *row),
+                          void *ud) MUST_CHECK;
+
 // Called from the store's thread after each commit, and each try of one; must be thread-safe (uv_async_send). Set
 // before the first put.
 void store_on_commit(struct store *s, void (*notify)(void *ud), void *ud);

@@ -307,13 +307,12 @@ enum store_outcome store_db_checkpoint(struct store_db *db, const char **why)
     return outcome(db, rc, SQLITE_FCNTL_FILE_POINTER, why);
 }
 
-static enum err load_kind(struct store_db *db, enum row_kind kind, enum err (*each)(void *ud, const struct row *row),
-                          void *ud)
+typedef enum err each_row(void *ud, const struct row *row);
+
+// Hands over what the statement gives, and ends it.
+static enum err read_rows(sqlite3_stmt *stmt, enum row_kind kind, each_row *each, void *ud)
 {
-    sqlite3_stmt *stmt;
     struct row row;
-    if (prepare(db, store_tables[kind].load, &stmt) != SQLITE_OK)
-        return ERR_IO;
     enum err e = ERR_OK;
     int rc;
     while (!e && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
@@ -327,7 +326,22 @@ static enum err load_kind(struct store_db *db, enum row_kind kind, enum err (*ea
     return rc == SQLITE_DONE ? ERR_OK : (rc & 0xff) == SQLITE_CORRUPT ? ERR_CONF : ERR_IO;
 }
 
-enum err store_db_load(struct store_db *db, enum err (*each)(void *ud, const struct row *row), void *ud)
+static enum err load_kind(struct store_db *db, enum row_kind kind, each_row *each, void *ud)
+{
+    sqlite3_stmt *stmt;
+    return prepare(db, store_tables[kind].load, &stmt) == SQLITE_OK ? read_rows(stmt, kind, each, ud) : ERR_IO;
+}
+
+enum err store_db_load_state(struct store_db *db, struct str adapter, each_row *each, void *ud)
+{
+    sqlite3_stmt *stmt;
+    if (prepare(db, "SELECT adapter, key, value FROM state WHERE adapter = ?1", &stmt) != SQLITE_OK)
+        return ERR_IO;
+    (void)sqlite3_bind_text(stmt, 1, adapter.p, (int)adapter.n, SQLITE_STATIC);
+    return read_rows(stmt, ROW_STATE, each, ud);
+}
+
+enum err store_db_load(struct store_db *db, each_row *each, void *ud)
 {
     static const enum row_kind order[] = {ROW_IDENTITY, ROW_REGISTRATION, ROW_SUBSCRIPTION, ROW_ACCESS, ROW_STATE};
     enum err e = ERR_OK;

@@ -34,5 +34,7 @@ enum store_outcome store_db_write(struct store_db *db, const struct store_batch 
 enum store_outcome store_db_checkpoint(struct store_db *db, const char **why);
 // As store_load().
 enum err store_db_load(struct store_db *db, enum err (*each)(void *ud, const struct row *row), void *ud) MUST_CHECK;
+enum err store_db_load_state(struct store_db *db, struct str adapter, enum err (*each)(void *ud, const struct row *row),
+                             void *ud) MUST_CHECK;
 
 #endif

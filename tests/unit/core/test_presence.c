@@ -485,6 +485,27 @@ static void test_gone_adapter_is_offline(void **state)
     assert_non_null(strstr(c->lines.p, "north available lamp@gw.example/home -> alice@example.org"));
 }
 
+// Who asked something of it is told at once that no answer will come.
+static void test_gone_adapter_answers_nothing(void **state)
+{
+    struct core *c = *state;
+    struct event ask = core_user(EV_MESSAGE, ALICE "/x", LAMP),
+                 far = core_user(EV_MESSAGE, ALICE "/x", "mill@two.example");
+    ask.body = far.body = STR("on");
+    core_all(c, &ask);
+    core_all(c, &ask);
+    core_all(c, &far);
+    struct bridge_config cfg = core_config();
+    struct bridge_adapter adapters[] = {{STR_NONE, 0, false}, cfg.adapters[1], cfg.adapters[2]};
+    cfg.adapters = adapters;
+    struct errmsg msg;
+    assert_int_equal(bridge_reconfigure(c->b, &cfg, &msg), ERR_OK);
+    struct event tick = {.kind = EV_TICK};
+    assert_int_equal(
+        core_count(core_all(c, &tick), "north bounce lamp@gw.example -> alice@example.org/x about=message"), 2);
+    assert_int_equal(core_count(c->lines.p, "mill"), 0);
+}
+
 // It comes back before all was shown as offline: what it says holds.
 static void test_adapter_that_comes_back_at_once(void **state)
 {
@@ -548,6 +569,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_revoked_hears_nothing_before_the_review, setup, teardown),
         cmocka_unit_test_setup_teardown(test_new_rules_end_what_they_forbid, setup, teardown),
         cmocka_unit_test_setup_teardown(test_gone_adapter_is_offline, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_gone_adapter_answers_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(test_adapter_that_comes_back_at_once, setup, teardown),
         cmocka_unit_test_setup_teardown(test_shutdown, setup, teardown),
     };
