@@ -205,14 +205,28 @@ bool mqtt_command_reached(const struct mqtt_device *d, const struct mqtt_control
 
 static const char *const verbs[] = {"get", "help", "set", "status", NULL};
 
+enum { A_VERB = 1, A_READING = 2, A_CONTROL = 4 }; // what a word may have been meant for
+
 struct nearest {
     struct str word, best;
     size_t distance;
 };
 
+// 0: it begins with the word; 1: a part of it does ("light_brightness", "bri"); else as many as letters are wrong.
+static size_t distance_of(struct str word, struct str candidate, size_t limit)
+{
+    enum { PREFIX_MIN = 2 };
+
+    for (size_t at = 0; word.n >= PREFIX_MIN && at + word.n <= candidate.n; at++)
+        if ((at == 0 || candidate.p[at - 1] == '_' || candidate.p[at - 1] == '-') &&
+            str_case_eq(str_sub(candidate, at, at + word.n), word))
+            return at == 0 ? 0 : 1;
+    return str_distance(word, candidate, limit);
+}
+
 static void consider(struct nearest *n, struct str candidate)
 {
-    size_t distance = str_distance(n->word, candidate, n->distance);
+    size_t distance = distance_of(n->word, candidate, n->distance);
 
     if (distance < n->distance) {
         n->distance = distance;
@@ -220,24 +234,26 @@ static void consider(struct nearest *n, struct str candidate)
     }
 }
 
-// Of a verb, a reading or a control that the word is nearly, or empty.
-static struct str suggestion(const struct mqtt_device *d, struct str word)
+// What the word begins or nearly is, of those that would do; or empty.
+static struct str suggestion(const struct mqtt_device *d, struct str word, unsigned kinds)
 {
     enum { FAR = 3 };
     struct nearest n = {word, STR_NONE, word.n < 4 ? FAR - 1 : FAR};
 
-    for (const char *const *v = verbs; *v; v++)
+    for (const char *const *v = verbs; *v && kinds & A_VERB; v++)
         consider(&n, str_c(*v));
-    for (uint16_t i = 0; i < d->spec->reading_count; i++)
+    for (uint16_t i = 0; i < d->spec->reading_count && kinds & A_READING; i++)
         consider(&n, d->spec->readings[i].name);
     for (uint16_t i = 0; i < d->spec->control_count; i++)
-        consider(&n, d->spec->controls[i].name);
+        if (kinds & A_CONTROL || (kinds & A_READING && d->spec->controls[i].state != MQTT_NO_READING))
+            consider(&n, d->spec->controls[i].name);
     return n.best;
 }
 
-static enum err unknown(const struct mqtt_device *d, struct str word, struct arena *a, struct errmsg *msg)
+static enum err unknown(const struct mqtt_device *d, struct str word, unsigned kinds, struct arena *a,
+                        struct errmsg *msg)
 {
-    struct str near = suggestion(d, word), shown = utf8_display(a, word, 40);
+    struct str near = suggestion(d, word, kinds), shown = utf8_display(a, word, 40);
 
     if (near.n)
         return err_set(msg, ERR_NOTFOUND, "I do not know '" STR_FMT "'; did you mean '" STR_FMT "'?", STR_ARG(shown),
@@ -264,7 +280,9 @@ static enum err parse_get(const struct mqtt_device *d, struct str rest, struct a
     const struct mqtt_control *c = mqtt_spec_control(d->spec, word);
     if (reading == MQTT_NO_READING && c)
         reading = c->state;
-    return reading == MQTT_NO_READING ? unknown(d, word, a, msg) : request_get(reading, out);
+    if (reading == MQTT_NO_READING && c)
+        return err_set(msg, ERR_NOTACCEPTABLE, STR_FMT " can be set, but not read", STR_ARG(c->name));
+    return reading == MQTT_NO_READING ? unknown(d, word, A_READING, a, msg) : request_get(reading, out);
 }
 
 static struct str example_value(const struct mqtt_control *c)
@@ -296,7 +314,7 @@ static enum err parse_set(const struct mqtt_device *d, struct str rest, struct a
     if (!c && mqtt_spec_reading(d->spec, word) != MQTT_NO_READING)
         return err_set(msg, ERR_NOTACCEPTABLE, STR_FMT " can be read, but not set", STR_ARG(word));
     if (!c)
-        return unknown(d, word, a, msg);
+        return unknown(d, word, A_CONTROL, a, msg);
     struct str value = value_of(rest);
     if (value.n == 0 && c->type != MQTT_CONTROL_PRESS)
         return err_set(msg, ERR_NOTACCEPTABLE, "to what? For example: set " STR_FMT " " STR_FMT, STR_ARG(c->name),
@@ -335,7 +353,7 @@ static enum err parse_thing(const struct mqtt_device *d, struct str text, struct
         return c->state != MQTT_NO_READING ? request_get(c->state, out) : parse_set(d, text, a, out, msg);
     if (alone && one && one_of(word, switching))
         return mqtt_command_set(d, one, word, a, out, msg);
-    return unknown(d, word, a, msg);
+    return unknown(d, word, A_VERB | A_READING | A_CONTROL, a, msg);
 }
 
 enum err mqtt_command_parse(const struct mqtt_device *d, struct str text, struct arena *a, struct mqtt_request *out,

@@ -99,6 +99,52 @@ static void answers(void **state)
     rig_finish(&r);
 }
 
+// What is suggested would do.
+static void suggestions(void **state)
+{
+    static const char yaml[] = "devices:\n  lamp:\n    topic: l/+/state\n"
+                               "    readings: {power: {}, brightness: {}, color-temperature: {}}\n"
+                               "    controls:\n"
+                               "      switch: {topic: 'l/{1}/set', type: bool, state: power}\n"
+                               "      label: {topic: 'l/{1}/label', type: text}\n"
+                               "      reboot: {topic: 'l/{1}/reboot', type: press}\n";
+    static const struct {
+        const char *said;
+        enum err err;
+        const char *answer;
+    } cases[] = {
+        {"get bri", ERR_NOTFOUND, "I do not know 'bri'; did you mean 'brightness'?"},
+        {"Bright", ERR_NOTFOUND, "I do not know 'Bright'; did you mean 'brightness'?"},
+        {"get po", ERR_NOTFOUND, "I do not know 'po'; did you mean 'power'?"},
+        {"get b", ERR_NOTFOUND, "I do not know 'b'; say 'help' for what I do"},
+        {"get brightnesses", ERR_NOTFOUND, "I do not know 'brightnesses'; did you mean 'brightness'?"},
+        {"get status", ERR_NOTFOUND, "I do not know 'status'; say 'help' for what I do"},
+        {"get labe", ERR_NOTFOUND, "I do not know 'labe'; say 'help' for what I do"}, // which cannot be read
+        {"get label", ERR_NOTACCEPTABLE, "label can be set, but not read"},
+        {"set lab x", ERR_NOTFOUND, "I do not know 'lab'; did you mean 'label'?"},
+        {"set temp 5", ERR_NOTFOUND, "I do not know 'temp'; say 'help' for what I do"}, // which cannot be set
+        {"set color-temperature 5", ERR_NOTACCEPTABLE, "color-temperature can be read, but not set"},
+        {"get temp", ERR_NOTFOUND, "I do not know 'temp'; did you mean 'color-temperature'?"},
+        {"reb", ERR_NOTFOUND, "I do not know 'reb'; did you mean 'reboot'?"},
+        {"get temperature", ERR_NOTFOUND, "I do not know 'temperature'; did you mean 'color-temperature'?"},
+        {"get swi", ERR_NOTFOUND, "I do not know 'swi'; did you mean 'switch'?"}, // by its reading
+        {"sta", ERR_NOTFOUND, "I do not know 'sta'; did you mean 'status'?"},
+    };
+    struct rig r;
+
+    (void)state;
+    rig_init(&r, yaml);
+    rig_up(&r);
+    rig_hear(&r, "l/a/state", "1");
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        assert_int_equal(rig_say(&r, KEY, cases[i].said, i + 1), ERR_OK);
+        const struct event *ev = outcome(&r, i + 1);
+        if (!ev || ev->err != cases[i].err || !str_eq_c(ev->body, cases[i].answer))
+            fail_msg("%s: " STR_FMT, cases[i].said, STR_ARG(ev ? ev->body : STR("nothing")));
+    }
+    rig_finish(&r);
+}
+
 static void publishes(void **state)
 {
     static const struct {
@@ -567,6 +613,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers),
+        cmocka_unit_test(suggestions),
         cmocka_unit_test(publishes),
         cmocka_unit_test(state_confirms),
         cmocka_unit_test(echo_overtakes_puback),
