@@ -156,12 +156,12 @@ class Bridge(Server):
     def mark(self):
         return (self.directory / "output.log").stat().st_size
 
-    async def expect_log(self, pattern, seconds=10, since=0):
+    async def expect_log(self, pattern, seconds=20, since=0):
         """The first line with a match, as soon as there is one."""
         wanted = re.compile(f"^.*{pattern}.*$", re.MULTILINE)
         return (await self.until(lambda: wanted.search(self.output(since)), seconds, f"log {pattern!r}"))[0]
 
-    async def until(self, condition, seconds=10, what="condition"):
+    async def until(self, condition, seconds=20, what="condition"):
         """Awaits what only asking can tell; the truth that it became."""
         deadline = time.monotonic() + seconds
         while not (found := condition()):
@@ -169,7 +169,7 @@ class Bridge(Server):
             await asyncio.sleep(0.01)
         return found
 
-    async def expect_mapping(self, name, seconds=10, **cells):
+    async def expect_mapping(self, name, seconds=20, **cells):
         """The contact, once it is there and its row has these cells."""
         def there():
             row = self.mapping(name)

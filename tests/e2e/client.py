@@ -14,7 +14,7 @@ from slixmpp.xmlstream import ET
 
 from servers import HOST
 
-TIMEOUT = 10
+TIMEOUT = 20  # of what comes at once, on a machine that is slow
 logging.getLogger("slixmpp").setLevel(logging.CRITICAL)
 
 

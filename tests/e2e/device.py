@@ -16,7 +16,7 @@ class Device:
         self.state = {"temperature": 21.4, "power": "OFF"}
         self.commands = []
         self._news = threading.Condition()
-        self._there = threading.Event()
+        self.connections = 0  # how often it has come to the broker
         self._broker = broker
         self._client = mqtt.Client(client_id=f"device-{name}")
         self._client.reconnect_delay_set(1, 1)
@@ -31,14 +31,21 @@ class Device:
         """Returns when it is connected, and has said so."""
         self._client.connect(HOST, self._broker.port, keepalive=10)
         self._client.loop_start()
-        assert self._there.wait(10), f"{self.name}: no connection to the broker"
+        return self.returned(0)
+
+    def returned(self, connections, seconds=30):
+        """Waits until it has come to the broker more often than that."""
+        with self._news:
+            assert self._news.wait_for(lambda: self.connections > connections, seconds), f"{self.name}: no connection to the broker in {seconds} s"
         return self
 
     def _connected(self, client, *_):
         client.subscribe([(self.topic("set"), 1), (self.topic("level"), 1)])
         client.publish(self.topic("status"), "online", qos=1, retain=True)
         self.report()
-        self._there.set()
+        with self._news:
+            self.connections += 1
+            self._news.notify_all()
 
     def _message(self, _client, _userdata, message):
         with self._news:
@@ -55,7 +62,7 @@ class Device:
     def publish(self, last, payload, retain=False, qos=1):
         self._client.publish(self.topic(last), payload, qos=qos, retain=retain)
 
-    def expect_command(self, seconds=10):
+    def expect_command(self, seconds=20):
         """Takes the oldest command that came: (topic, payload, retained)."""
         with self._news:
             assert self._news.wait_for(lambda: self.commands, seconds), f"{self.name} got no command in {seconds} s"
@@ -63,7 +70,7 @@ class Device:
 
     def leave(self):
         """Goes off in good order."""
-        self._client.publish(self.topic("status"), "offline", qos=1, retain=True).wait_for_publish(5)
+        self._client.publish(self.topic("status"), "offline", qos=1, retain=True).wait_for_publish(30)
         self._client.disconnect()
         self._client.loop_stop()
 

@@ -36,7 +36,7 @@ USERS = {"alice": "alice-pw", "bob": "bob-pw", "carol": "carol-pw", "admin": "ad
 COMPONENTS = {"bridge.localhost": "bridge-secret"}
 ROOMS = "rooms.localhost"
 START_SECONDS = 60
-STOP_SECONDS = 15
+STOP_SECONDS = 30
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _PR_SET_PDEATHSIG = 1
@@ -446,6 +446,19 @@ class Mosquitto(Server):
         for name, password in self.users.items():
             subprocess.run(["mosquitto_passwd", "-b", str(path), name, password], check=True, stderr=subprocess.DEVNULL)
         return path
+
+    def save(self):
+        """Returns when all that is retained is on the disk: what is not, a kill() loses, and the next start has what the last save or stop() left."""
+        database = self.directory / "mosquitto.db"
+
+        def version():
+            return (database.stat().st_ino, database.stat().st_mtime_ns) if database.exists() else None
+
+        before, deadline = version(), time.monotonic() + START_SECONDS
+        self.process.send_signal(signal.SIGUSR1)
+        while version() == before:  # written beside it, and renamed
+            assert time.monotonic() < deadline, f"mosquitto does not save:\n{self.tail()}"
+            time.sleep(0.02)
 
     def ready(self):
         connect = b"\x10\x11\x00\x04MQTT\x04\x02\x00\x05\x00\x05ready"

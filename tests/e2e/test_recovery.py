@@ -12,6 +12,7 @@ from client import Client
 from device import Device
 
 RIGHT_SECONDS = 10
+RETRY_SECONDS = 30  # the longest time between two tries of the bridge to reach its broker
 ORDERS = {
     "prosody": list(itertools.permutations(("server", "broker", "bridge"))),
     "ejabberd": [("server", "broker", "bridge"), ("broker", "bridge", "server"), ("bridge", "server", "broker")],
@@ -62,6 +63,12 @@ async def sees_the_truth(place, alice, temperature, seconds=RIGHT_SECONDS):
     assert available(temperature)(alice.present[alive]), alice.present[alive]
 
 
+async def all_are_back(place, device, since, connections):
+    """The broker has its clients again: from now on presence is a matter of the bridge alone. `since`, `connections`: of before the broker ended."""
+    await asyncio.to_thread(device.returned, connections)
+    await place.bridge.expect_log("broker link is up", RETRY_SECONDS + RIGHT_SECONDS, since)
+
+
 def each_is_told_once(bridge, since):
     """No outage has two lines that call for attention, and no notice comes twice."""
     lines = bridge.output(since).splitlines()
@@ -91,12 +98,12 @@ async def test_all_end_and_come_back_in_any_order(place, devices, how):
         async with Client(place.xmpp, "alice") as alice:
             await befriend_both(place, alice)
             alice.drop()
-        since, temperature = place.bridge.mark(), next(_temperature)
+        since, temperature, connections = place.bridge.mark(), next(_temperature), devices.connections
         devices.state["temperature"] = temperature  # it says so when it has found the broker again
         end_all_and_start(place, order, how)
-        up = time.monotonic()
         async with Client(place.xmpp, "alice") as alice:
-            await sees_the_truth(place, alice, temperature, RIGHT_SECONDS - (time.monotonic() - up))
+            await all_are_back(place, devices, since, connections)
+            await sees_the_truth(place, alice, temperature)
         each_is_told_once(place.bridge, since)
 
 
@@ -119,22 +126,28 @@ async def test_server_alone(place, devices, how):
 async def test_broker_alone(place, devices, how):
     async with Client(place.xmpp, "alice") as alice:
         await befriend_both(place, alice)
-        temperature = next(_temperature)
+        since, temperature, connections = place.bridge.mark(), next(_temperature), devices.connections
         getattr(place.broker, how)()
         devices.state["temperature"] = temperature
         place.broker.start()
+        await all_are_back(place, devices, since, connections)
         await sees_the_truth(place, alice, temperature)
 
 
 async def test_crash_of_the_broker_is_no_outage_of_its_devices(place, devices):
-    """When it stops in good order mosquitto itself says that they are gone: it publishes their wills."""
+    """When it stops in good order mosquitto itself says that they are gone: it publishes their wills, and retains them.
+
+    So it must not come back with what it retained at the stop of an earlier test: who is there first, bridge or device, would decide.
+    """
     async with Client(place.xmpp, "alice") as alice:
         alive, _ = await befriend_both(place, alice)
+        place.broker.save()
         alice.inbox.clear()
-        temperature = next(_temperature)
+        since, temperature, connections = place.bridge.mark(), next(_temperature), devices.connections
         place.broker.kill()
         devices.state["temperature"] = temperature
         place.broker.start()
+        await all_are_back(place, devices, since, connections)
         await sees_the_truth(place, alice, temperature)
         gone = alice.seen(kind="presence", frm=alive, where=lambda s: s["type"] in ("unavailable", "xa", "away"))
         assert not gone, gone
@@ -146,9 +159,9 @@ async def test_bridge_that_is_told_to_stop_says_good_bye(place, devices):
         alice.inbox.clear()
         began = time.monotonic()
         place.bridge.process.terminate()
-        await alice.expect(5, kind="presence", frm=alive, type="unavailable")
+        await alice.expect(kind="presence", frm=alive, type="unavailable")
         assert await asyncio.to_thread(place.bridge.exit_code) == 0
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 5.5
         assert not alice.seen(kind="presence", frm=dead)
         temperature = next(_temperature)
         await asyncio.to_thread(devices.report, temperature=temperature)
@@ -181,17 +194,28 @@ async def test_device_that_died_meanwhile_is_offline(place, devices):
         await alice.expect(kind="presence", frm=f"passing@{place.bridge.domain}", type="unavailable")
 
 
-# What takes its time: these run side by side, on servers of their own.
+# What takes its time: these run side by side, on servers of their own. What blocks does so in a thread, for the others have their limits.
+@contextlib.asynccontextmanager
+async def runs(server):
+    """A server, or a device."""
+    await asyncio.to_thread(server.__enter__)
+    try:
+        yield server
+    finally:
+        await asyncio.to_thread(server.__exit__, None, None, None)
+
+
 @contextlib.asynccontextmanager
 async def own_place(kind):
-    with contextlib.ExitStack() as stack:
-        xmpp = stack.enter_context(kind())
-        broker = stack.enter_context(servers.Mosquitto())
-        bridge = stack.enter_context(Bridge(xmpp, broker))
-        device = stack.enter_context(Device(broker, "alive"))
-        stack.enter_context(Device(broker, "dead")).leave()
+    async with contextlib.AsyncExitStack() as stack:
+        xmpp = await stack.enter_async_context(runs(kind()))
+        broker = await stack.enter_async_context(runs(servers.Mosquitto()))
+        bridge = await stack.enter_async_context(runs(Bridge(xmpp, broker)))
+        device = await stack.enter_async_context(runs(Device(broker, "alive")))
+        dead = await stack.enter_async_context(runs(Device(broker, "dead")))
+        await asyncio.to_thread(dead.leave)
         yield collections.namedtuple("Own", "xmpp broker bridge device")(xmpp, broker, bridge, device)
-        bridge.finish()
+        await asyncio.to_thread(bridge.finish)
 
 
 async def server_hangs(kind):
@@ -200,7 +224,7 @@ async def server_hangs(kind):
         temperature, since = next(_temperature), place.bridge.mark()
         place.xmpp.pause()
         await asyncio.to_thread(place.device.report, temperature=temperature)
-        await place.bridge.expect_log("has stopped answering", 25, since)
+        await place.bridge.expect_log("has stopped answering", 40, since)
         place.xmpp.resume()
         await place.bridge.expect_log("component link is up", RIGHT_SECONDS, since)
         await sees_the_truth(place, alice, temperature)
@@ -211,45 +235,47 @@ async def broker_stays_away():
     async with own_place(servers.Prosody) as place, Client(place.xmpp, "alice") as alice:
         alive, _ = await befriend_both(place, alice)
         alice.inbox.clear()
-        began, temperature = time.monotonic(), next(_temperature)
-        place.broker.kill()
-        presence = await alice.expect(40, kind="presence", frm=alive, type="xa")
+        began, temperature, connections = time.monotonic(), next(_temperature), place.device.connections
+        await asyncio.to_thread(place.broker.kill)
+        presence = await alice.expect(60, kind="presence", frm=alive, type="xa")
         assert time.monotonic() - began > 25, "an outage of the broker is shown without grace"
         assert "MQTT link down" in presence["status"]
+        since = place.bridge.mark()
         place.device.state["temperature"] = temperature
-        place.broker.start()
+        await asyncio.to_thread(place.broker.start)
+        await all_are_back(place, place.device, since, connections)
         await sees_the_truth(place, alice, temperature)
         assert not alice.seen(kind="presence", frm=alive, type="unavailable")
 
 
 async def kept_out():
     """Prosody lets in the first..."""
-    with servers.Prosody() as xmpp, Bridge(xmpp) as first:
+    async with runs(servers.Prosody()) as xmpp, runs(Bridge(xmpp)) as first:
         second = Bridge(xmpp)
         try:
-            second.start_only()
-            await second.expect_log("class=ghost.*another connection holds this domain.*kick_old")
+            await asyncio.to_thread(second.start_only)
+            await second.expect_log("class=ghost.*another connection holds this domain.*kick_old", 30)
             assert first.downs() == 0 and first.ready()
         finally:
-            second.close()
+            await asyncio.to_thread(second.close)
 
 
 async def takes_over():
     """... or the last, when told so..."""
-    with servers.Prosody(conflict="kick_old") as xmpp, Bridge(xmpp) as first, Bridge(xmpp) as second:
-        await first.expect_log("class=replaced.*another instance has taken over this domain")
+    async with runs(servers.Prosody(conflict="kick_old")) as xmpp, runs(Bridge(xmpp)) as first, runs(Bridge(xmpp)) as second:
+        await first.expect_log("class=replaced.*another instance has taken over this domain", 30)
         assert "waiting" in first.link() and second.ready()
         assert second.downs() == 0 and first.downs() == 1, "they fight"
 
 
 async def shares():
     """... ejabberd both, and they find out."""
-    with servers.Ejabberd() as xmpp, Bridge(xmpp) as first, Bridge(xmpp) as second:
+    async with runs(servers.Ejabberd()) as xmpp, runs(Bridge(xmpp)) as first, runs(Bridge(xmpp)) as second:
         which = [b.expect_log("not alone on the domain", 60) for b in (first, second)]
         for told in asyncio.as_completed(which):
             assert "another connection holds bridge.localhost" in await told
             break
-        second.stop()
+        await asyncio.to_thread(second.stop)
         assert first.downs() == 0
 
 

@@ -119,7 +119,7 @@ async def test_another_server_and_secret(home):
 
 
 async def test_secret_that_was_wrong(home):
-    """It is tried again at once, not when the next try would have been due."""
+    """It is tried again at once, not when the next try would have been due: that is after 30 s."""
     bridge = Two(home, {"one": "main"}, access=ALICE)
     bridge.secrets["other.localhost"] = "wrong"
     try:
@@ -128,8 +128,8 @@ async def test_secret_that_was_wrong(home):
         bridge.secrets["other.localhost"] = "other-secret"
         began = time.monotonic()
         await bridge.change()
-        await bridge.until(bridge.ready, 5)
-        assert time.monotonic() - began < 5
+        await bridge.until(bridge.ready, 20)
+        assert time.monotonic() - began < 20
         bridge.finish()
     finally:
         bridge.close()
@@ -183,7 +183,7 @@ async def test_reload_while_it_stops(home):
         os.kill(bridge.process.pid, signal.SIGCONT)
         began = time.monotonic()
         assert await asyncio.to_thread(bridge.exit_code) == 0
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 5.5
 
 
 # SIGTERM in every state of a link.

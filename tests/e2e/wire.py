@@ -15,7 +15,7 @@ from servers import HOST
 
 CLIENT = "{jabber:client}"
 ERROR = "{http://etherx.jabber.org/streams}error"
-TIMEOUT = 10
+TIMEOUT = 20  # of what comes at once, on a machine that is slow
 NUDGE = 8192  # expat, as ejabberd uses it, may wait with a long tag that came in two pieces until there is twice as much
 
 
