@@ -81,6 +81,8 @@ struct adapter_ops {
     enum err (*reload)(struct adapter *a, const struct conf_value *section, struct conf_report *report);
     // The time given to env->wake() has come.
     void (*wake)(struct adapter *a);
+    // Posts what it keeps back to write it later, for it is about to be closed. May be NULL.
+    void (*flush)(struct adapter *a);
     // Asynchronous and idempotent. After `closed` was called, which may be from inside, nothing of the adapter exists
     // any more and nothing is posted.
     void (*close)(struct adapter *a, void (*closed)(void *ud), void *ud);

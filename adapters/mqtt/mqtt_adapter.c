@@ -376,6 +376,12 @@ static void mqtt_wake(struct adapter *base)
     schedule(a);
 }
 
+static void mqtt_flush(struct adapter *base)
+{
+    struct mqtt_adapter *a = mqtt_of(base);
+    mqtt_model_flush(a->model, now(a), wall(a));
+}
+
 /* What the bridge says. */
 
 static enum err to_model(struct mqtt_adapter *a, const struct event *ev)
@@ -481,6 +487,7 @@ const struct adapter_ops mqtt_adapter_ops = {
     .commands = mqtt_commands,
     .reload = mqtt_reload,
     .wake = mqtt_wake,
+    .flush = mqtt_flush,
     .close = mqtt_close,
     .stat = mqtt_stat,
 };

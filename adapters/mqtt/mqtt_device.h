@@ -59,7 +59,7 @@ struct mqtt_device {
     uint8_t said;                   // enum mqtt_verdict
     uint8_t silence;                // enum mqtt_verdict: STALE or SILENT since it was last heard, else NONE
     bool changed;                   // a headline passed its deadband since
-    bool alerted;                   // since it was stored: that does not wait
+    bool alerted;                   // since it was stored: that does not wait long
     bool introduced;                // its identity was told
 };
 

@@ -1,10 +1,9 @@
 /* From a message to what is known of devices.
  *
  * Happy path: topic -> the bindings of its devices -> values, availability -> alerts -> presence; QoS 1 is stored
- * before the call returns, so that its acknowledgement can wait for the row, and so is what an alert was told of, so
- * that it is not told again, nor another under its id. A topic that nobody listens to makes a device, where a template
- * takes it. Failures: a payload that is no JSON, or lacks the member, leaves the value as it was. Retained payloads are
- * a snapshot: they change what is known, and say nothing. */
+ * before the call returns, so that its acknowledgement can wait for the row. A topic that nobody listens to makes a
+ * device, where a template takes it. Failures: a payload that is no JSON, or lacks the member, leaves the value as it
+ * was. Retained payloads are a snapshot: they change what is known, and say nothing. */
 #include "adapters/mqtt/mqtt_model_private.h"
 
 #include "adapters/mqtt/mqtt_profile.h"
@@ -174,7 +173,7 @@ static size_t hear_bound(struct mqtt_model *m, const struct mqtt_message *msg, s
             mqtt_tell_presence(m, d);
         else // a bridge with very many devices: the rest in slices
             mqtt_registry_wake(&m->registry, d, m->t.now);
-        if (d->dirty != MQTT_NONE && (msg->qos > 0 || d->alerted))
+        if (d->dirty != MQTT_NONE && msg->qos > 0)
             mqtt_tell_state(m, d);
         arena_reset(&m->scratch);
     }

@@ -489,7 +489,7 @@ static void on_timer(void *ud)
 static void init_backoff(struct mqtt_link *l)
 {
     static const int64_t floors[MQTT_RETRIES] = {1000, 30 * 1000, 60 * 1000, 50};
-    static const int64_t caps[MQTT_RETRIES] = {30 * 1000, 60 * 1000, 300 * 1000, 250};
+    static const int64_t caps[MQTT_RETRIES] = {5 * 1000, 60 * 1000, 300 * 1000, 250};
     for (size_t i = 0; i < MQTT_RETRIES; i++)
         backoff_init(&l->backoff[i], floors[i], caps[i]);
 }

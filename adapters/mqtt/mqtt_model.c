@@ -16,7 +16,7 @@ struct mqtt_model *mqtt_model_create(const struct conf_value *section, struct co
     m->host = *host;
     m->ud = ud;
     m->log = (struct log_ctx){.parent = log, .sub = LOG_SUB_mqtt};
-    m->flush_at = INT64_MAX;
+    m->flush_at = m->alerts_at = INT64_MAX;
     m->sweep = MQTT_NONE;
     m->correlates = true;
     arena_init(&m->scratch, 0);
@@ -103,6 +103,12 @@ void mqtt_model_tick(struct mqtt_model *m, int64_t now, int64_t wall)
     mqtt_model_enter(m, now, wall);
     mqtt_send_tick(m);
     mqtt_tell_tick(m);
+}
+
+void mqtt_model_flush(struct mqtt_model *m, int64_t now, int64_t wall)
+{
+    mqtt_model_enter(m, now, wall);
+    mqtt_tell_rows(m);
 }
 
 int64_t mqtt_model_deadline(const struct mqtt_model *m)

@@ -45,6 +45,8 @@ void mqtt_model_published(struct mqtt_model *m, uint64_t token, enum err e, cons
 // Who operates the bridge has removed a contact: what is kept of its device goes too, until it is heard again.
 void mqtt_model_forget(struct mqtt_model *m, struct str key, int64_t now, int64_t wall);
 void mqtt_model_tick(struct mqtt_model *m, int64_t now, int64_t wall);
+// Tells the rows that it keeps back for a while.
+void mqtt_model_flush(struct mqtt_model *m, int64_t now, int64_t wall);
 int64_t mqtt_model_deadline(const struct mqtt_model *m); // INT64_MAX: none
 
 enum err mqtt_model_resolve(struct mqtt_model *m, struct str text, struct candidate *out);

@@ -14,6 +14,8 @@ enum {
     MQTT_SETTLE_QUIET = 500,     // ms without a retained message after which all is taken to be in
     MQTT_SETTLE_MAX = 5 * 1000,  // ms after which it is anyway
     MQTT_FLUSH_EVERY = 5 * 1000, // ms between two rows of a device that changes all the time
+    MQTT_ALERT_FLUSH = 250,      // ms until the row of a device that has alerted
+    MQTT_ALERTED = 256,          // devices that may wait for that; others wait with all
     MQTT_SLICE = 1024,           // devices looked at in one call
     MQTT_MEMOS_MAX = 8192,       // payloads kept for devices that come later
     MQTT_MEMO_BYTES = 1024,      // of one payload
@@ -62,6 +64,9 @@ struct mqtt_model {
     uint32_t *dirty; // handles of devices to store, each once
     uint32_t dirty_count, dirty_cap;
     int64_t flush_at;
+    uint32_t alerted[MQTT_ALERTED]; // handles of devices whose row waits for alerts_at
+    uint32_t alerted_count;
+    int64_t alerts_at;
     struct mqtt_model_stat stat;
 };
 
@@ -110,6 +115,8 @@ void mqtt_tell_settle(struct mqtt_model *m);                  // the window begi
 void mqtt_tell_all(struct mqtt_model *m);                     // every device is looked at, in slices
 void mqtt_tell_restored(struct mqtt_model *m);                // all at once: the bridge waits for it
 void mqtt_tell_tick(struct mqtt_model *m);
+// All rows that wait.
+void mqtt_tell_rows(struct mqtt_model *m);
 int64_t mqtt_tell_deadline(const struct mqtt_model *m);
 
 // mqtt_send.c

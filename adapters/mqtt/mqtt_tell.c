@@ -52,8 +52,20 @@ void mqtt_tell_identity(struct mqtt_model *m, struct mqtt_device *d)
     m->host.post(m->ud, &ev);
 }
 
-// Its row follows at once (see mqtt_ingest.c), and stands behind it: what is repeated because of a crash between the
-// two is told again, under the same id, instead of being no news any more.
+// Its row follows soon, so that a crash does not tell it again, but once for many.
+static void store_soon(struct mqtt_model *m, struct mqtt_device *d)
+{
+    mqtt_tell_dirty(m, d);
+    if (d->alerted || m->alerted_count == MQTT_ALERTED)
+        return;
+    d->alerted = true;
+    m->alerted[m->alerted_count++] = d->handle;
+    if (m->alerts_at == INT64_MAX)
+        m->alerts_at = m->t.now + MQTT_ALERT_FLUSH;
+}
+
+// Its row stands behind it: what is repeated because of a crash between the two is told again, under the same id,
+// instead of being no news any more.
 void mqtt_tell_alert(struct mqtt_model *m, struct mqtt_device *d, uint16_t alert)
 {
     struct event ev = event_for(m, d, EV_MESSAGE);
@@ -61,11 +73,10 @@ void mqtt_tell_alert(struct mqtt_model *m, struct mqtt_device *d, uint16_t alert
     ev.type = MESSAGE_CHAT;
     ev.body = mqtt_rule_text(d, alert, &m->scratch);
     ev.id = mqtt_rule_id(d, alert, m->repeated ? 0 : m->t.wall, &m->scratch);
-    mqtt_tell_dirty(m, d);
-    d->alerted = true;
     if (!d->introduced)
         mqtt_tell_identity(m, d);
     m->host.post(m->ud, &ev);
+    store_soon(m, d);
 }
 
 void mqtt_tell_notice(struct mqtt_model *m, struct str text)
@@ -117,6 +128,25 @@ void mqtt_tell_clean(struct mqtt_model *m, struct mqtt_device *d)
     }
     if (m->dirty_count == 0)
         m->flush_at = INT64_MAX;
+}
+
+static void flush_alerted(struct mqtt_model *m)
+{
+    for (uint32_t i = 0; i < m->alerted_count; i++) {
+        struct mqtt_device *d = mqtt_registry_get(&m->registry, m->alerted[i]);
+        if (d && d->alerted) // else it was stored meanwhile
+            mqtt_tell_state(m, d);
+    }
+    m->alerted_count = 0;
+    m->alerts_at = INT64_MAX;
+}
+
+void mqtt_tell_rows(struct mqtt_model *m)
+{
+    while (m->dirty_count) {
+        mqtt_tell_state(m, mqtt_registry_get(&m->registry, m->dirty[m->dirty_count - 1]));
+        arena_reset(&m->scratch);
+    }
 }
 
 static void flush_slice(struct mqtt_model *m)
@@ -259,6 +289,8 @@ void mqtt_tell_tick(struct mqtt_model *m)
     if (m->started && !m->settling)
         sweep_slice(m);
     wake_slice(m);
+    if (m->t.now >= m->alerts_at)
+        flush_alerted(m);
     if (m->t.now >= m->flush_at)
         flush_slice(m);
 }
@@ -270,7 +302,7 @@ static int64_t earlier(int64_t a, int64_t b)
 
 int64_t mqtt_tell_deadline(const struct mqtt_model *m)
 {
-    int64_t at = earlier(mqtt_registry_deadline(&m->registry), m->flush_at);
+    int64_t at = earlier(mqtt_registry_deadline(&m->registry), earlier(m->flush_at, m->alerts_at));
 
     if (m->settling)
         return earlier(at, earlier(m->settle_quiet, m->settle_end));

@@ -216,6 +216,16 @@ static size_t work_posts(struct hub *h, struct hub_link *l, size_t budget)
     return done;
 }
 
+// Even where the link is congested: this is for the disk.
+void hub_flush(struct hub *h, struct hub_adapter *a)
+{
+    if (!a->ops->flush || !a->adapter || a->closing)
+        return;
+    a->ops->flush(a->adapter);
+    for (struct event *ev; (ev = queue_pop(&a->link->posts));)
+        hub_step(h, ev);
+}
+
 // What the adapters have restored is known before a link comes up and tells it: else what is there would first be said
 // to be gone.
 void hub_start(struct hub *h)
@@ -312,6 +322,8 @@ void hub_abandon(struct hub *h)
 static void leave(struct hub *h)
 {
     h->leaving = true;
+    for (size_t i = 0; i < h->adapter_count; i++)
+        hub_flush(h, h->adapters[i]);
     hub_abandon(h);
     for (size_t i = 0; i < h->link_count; i++)
         component_shutdown(h->links[i].component, h->host->now(h->ud));

@@ -80,6 +80,8 @@ extern const struct component_events hub_component_events; // hub_link.c
 // hub_step.c: runs one event through the core and carries out its effects.
 void hub_step(struct hub *h, struct event *ev);
 void hub_release_gates(struct hub *h);
+// Takes what the adapter keeps back, before it is closed.
+void hub_flush(struct hub *h, struct hub_adapter *a);
 // Fills in the times.
 void hub_stamp(struct hub *h, struct event *ev);
 

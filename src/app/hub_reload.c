@@ -178,6 +178,16 @@ static void renew_links(struct hub *h, const struct conf_value *config)
                         hub_section(conf_get(config, "components"), h->links[i].name));
 }
 
+// While the core still knows whose rows they are.
+static void flush_removed(struct hub *h, const struct conf_value *config)
+{
+    for (size_t i = 0; i < h->adapter_count; i++) {
+        struct hub_adapter *a = hub_adapter_at(h, (uint16_t)(i + 1));
+        if (a && !hub_section(conf_get(config, "adapters"), a->name))
+            hub_flush(h, a);
+    }
+}
+
 enum err hub_reload(struct hub *h, const struct conf_value *config, struct conf_report *report)
 {
     check_components(h, config, report);
@@ -186,6 +196,7 @@ enum err hub_reload(struct hub *h, const struct conf_value *config, struct conf_
         check_adapters(h, config, report);
     if (conf_errors(report))
         return ERR_CONF;
+    flush_removed(h, config);
     size_t first = h->adapter_count;
     if (make_additions(h, config, report) || apply_bridge(h, config, report)) {
         drop_additions(h, first);

@@ -571,6 +571,7 @@ static void killed_after_an_alert(void **state)
         rig_init(&r, thermo);
         rig_up(&r);
         rig_message(&r, STATUS, "{\"temperature\":35}", cases[i].qos, false);
+        rig_pass(&r, cases[i].qos ? 0 : 250);
         const struct event *said = rig_last(&r, EV_MESSAGE, KEY), *row = rig_last(&r, EV_STATE, KEY);
         assert_non_null(said);
         assert_non_null(row); // not seconds later
@@ -606,6 +607,8 @@ static void row_stands_behind_its_alerts(void **state)
     rig_pass(&r, 10000);
     rig_clear(&r);
     rig_hear(&r, STATUS, "{\"temperature\":35,\"contact\":false}");
+    assert_int_equal(rig_count(&r, EV_STATE), 0); // many alerts, one row
+    rig_pass(&r, 250);
     for (size_t i = 0; i < r.count; i++) {
         alerts += r.events[i]->kind == EV_MESSAGE;
         if (r.events[i]->kind == EV_STATE) {
@@ -617,6 +620,28 @@ static void row_stands_behind_its_alerts(void **state)
     }
     assert_int_equal(rows, 1);
     rig_pass(&r, 60000);
+    assert_int_equal(rig_count(&r, EV_STATE), 1);
+    rig_finish(&r);
+}
+
+// Before it is closed: what waits to be stored is, once.
+static void flush_stores_what_waits(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    rig_init(&r, thermo);
+    rig_up(&r);
+    rig_hear(&r, STATUS, "{\"temperature\":20}");
+    rig_pass(&r, 10000);
+    rig_clear(&r);
+    rig_hear(&r, STATUS, "{\"temperature\":21}");
+    assert_int_equal(rig_count(&r, EV_STATE), 0);
+    mqtt_model_flush(r.m, r.now, r.wall);
+    assert_int_equal(rig_count(&r, EV_STATE), 1);
+    assert_true(str_find_str(rig_last(&r, EV_STATE, KEY)->blob, STR("\"temp\":21")) >= 0);
+    mqtt_model_flush(r.m, r.now, r.wall);
+    rig_pass(&r, 10000);
     assert_int_equal(rig_count(&r, EV_STATE), 1);
     rig_finish(&r);
 }
@@ -889,6 +914,7 @@ int main(void)
         cmocka_unit_test(redelivery_has_the_same_id),
         cmocka_unit_test(killed_after_an_alert),
         cmocka_unit_test(row_stands_behind_its_alerts),
+        cmocka_unit_test(flush_stores_what_waits),
         cmocka_unit_test(qos1_is_stored_at_once),
         cmocka_unit_test(nothing_is_stored_twice),
         cmocka_unit_test(each_waits_once),
