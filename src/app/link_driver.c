@@ -2,8 +2,8 @@
  * component_wants_close() -> closed. Failures: whatever ends the stream (or keeps it from opening) is told to the
  * component with its reason, and the component decides what comes next. The socket is always read: the server would
  * lose, without a word, what it could not hand over. A server that does not read: beyond the high mark output stays
- * with the component, whose buffer is bounded. What the last connection left in it never reaches the next one, which
- * begins with a header. */
+ * with the component, whose buffer is bounded; one that reads slowly is given time. What the last connection left in it
+ * never reaches the next one, which begins with a header. */
 #include "app/link_driver.h"
 
 #include "base/mem.h"
@@ -24,6 +24,7 @@ struct link_driver {
     bool open;             // between open() and the order to close
     bool ending;           // the stream was told to close
     bool congested, closing;
+    int64_t written, read; // bytes on this stream, those that the server's side has acknowledged
     struct timer deadline;
     struct defer gone; // closed while no stream was there
 };
@@ -125,6 +126,7 @@ static void dial(struct link_driver *d)
     static const struct stream_limits limits = {.high = HIGH, .low = LOW, .connect_ms = CONNECT_MS};
     struct stream_tls tls = {.on = d->tls, .name = d->tls_name, .ca_file = d->ca_file, .insecure = d->insecure};
     component_dialled(d->component, loop_now(d->loop));
+    d->written = d->read = 0;
     d->stream = stream_dial(d->loop, d->host, d->port, &tls, &limits, &stream_events, d, d->log);
 }
 
@@ -134,6 +136,7 @@ static void write_output(struct link_driver *d)
     if (!d->open || !out->n || (d->congested && !component_wants_close(d->component)))
         return;
     stream_write(d->stream, strbuf_view(out));
+    d->written += (int64_t)out->n;
     strbuf_consume(out, out->n);
     set_congested(d, stream_above_high(d->stream));
 }
@@ -162,9 +165,22 @@ void link_driver_poke(struct link_driver *d)
     timer_set(&d->deadline, component_deadline(d->component));
 }
 
+// What we ask to find out whether it lives stands behind all that it has yet to read.
+static void note_progress(struct link_driver *d)
+{
+    if (!d->open)
+        return;
+    size_t waiting = stream_unacknowledged(d->stream);
+    int64_t read = d->written - (int64_t)waiting;
+    if (waiting && read > d->read)
+        component_slow(d->component, loop_now(d->loop));
+    d->read = read;
+}
+
 static void on_deadline(void *ud)
 {
     struct link_driver *d = ud;
+    note_progress(d);
     component_tick(d->component, loop_now(d->loop));
     tell_work(d);
 }

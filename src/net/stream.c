@@ -12,8 +12,10 @@
 
 #include "base/mem.h"
 
+#include <linux/sockios.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 enum { CLOSE_MS = 2000 };
@@ -286,6 +288,15 @@ void stream_write(struct stream *s, struct str bytes)
 size_t stream_pending(const struct stream *s)
 {
     return s->plain.n + s->wire.n + s->sending.n - s->sent;
+}
+
+size_t stream_unacknowledged(const struct stream *s)
+{
+    uv_os_fd_t fd;
+    int queued = 0;
+    if (s->handle && uv_fileno(&s->handle->any, &fd) == 0)
+        (void)ioctl(fd, SIOCOUTQ, &queued);
+    return stream_pending(s) + (queued > 0 ? (size_t)queued : 0);
 }
 
 bool stream_above_high(const struct stream *s)

@@ -60,6 +60,8 @@ void stream_serve(struct stream *s, const struct stream_limits *limits, const st
 
 void stream_write(struct stream *s, struct str bytes); // copies; ignored once closing
 size_t stream_pending(const struct stream *s);         // bytes accepted and not yet given to the kernel
+// The same, and those that the kernel has and the peer's has not acknowledged: a peer that reads makes them fewer.
+size_t stream_unacknowledged(const struct stream *s);
 bool stream_above_high(const struct stream *s);
 void stream_pause(struct stream *s, bool paused); // stop or go on reading
 // Flushes what is pending, ends our side and waits for the peer's end; closed() follows. All of it may take 2 s; what

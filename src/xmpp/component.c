@@ -508,6 +508,12 @@ void component_tick(struct component *c, int64_t now)
     }
 }
 
+void component_slow(struct component *c, int64_t now)
+{
+    if (component_state(c) == COMPONENT_UP)
+        liveness_extend(&c->live, now);
+}
+
 // While the transport is ending there is nothing to be done but to wait for its end.
 int64_t component_deadline(const struct component *c)
 {

@@ -72,6 +72,9 @@ void component_feed(struct component *c, struct str bytes, int64_t now); // any 
 // The transport is gone, or dialling failed; ERR_OK after an orderly end. `why` may be NULL.
 void component_closed(struct component *c, enum err e, const char *why, int64_t now);
 void component_tick(struct component *c, int64_t now);
+// The server is slow: it has not yet read all that was written, but more than when this was last said. So it lives, and
+// its time to answer counts from now.
+void component_slow(struct component *c, int64_t now);
 int64_t component_deadline(const struct component *c); // INT64_MAX: none
 // Bytes to be written: the owner takes them (strbuf_consume) and writes at once. Bounded (8 MiB); xml_begin() on it is
 // how stanzas go out while UP. What events write into it after a shutdown is dropped.

@@ -109,6 +109,15 @@ void liveness_heard(struct liveness *l, int64_t now)
     l->heard = now;
 }
 
+void liveness_extend(struct liveness *l, int64_t now)
+{
+    l->heard = now;
+    if (l->ping)
+        l->ping_at = now;
+    if (l->test)
+        l->test_at = now + ANSWER_MS;
+}
+
 static void note_answer(struct liveness *l, bool echo)
 {
     l->answered = true;

@@ -50,6 +50,8 @@ void liveness_init(struct liveness *l, struct str domain, struct rng *rng);
 void liveness_begin(struct liveness *l, struct strbuf *out, int64_t now);
 // Bytes came in.
 void liveness_heard(struct liveness *l, int64_t now);
+// The peer has read of what waits for it, so the time to answer what stands behind that counts from now.
+void liveness_extend(struct liveness *l, int64_t now);
 // True when the stanza is a ping, ours or a twin's, or an answer to one: nobody else need see it.
 bool liveness_take(struct liveness *l, const struct xml_node *stanza, struct strbuf *out, int64_t now,
                    enum liveness_news *news);

@@ -148,6 +148,30 @@ static void a_dead_link_is_found(void **state)
     }
 }
 
+// It has much to read before it comes to what we ask: no death, and no lost echo that looks like a twin's.
+static void a_slow_link_is_given_time(void **state)
+{
+    (void)state;
+    for (int64_t calm = 0; calm <= 60500; calm += 60500) { // in the first test, and after it
+        struct server s = {.echoes = true, .answers = true}, slow = {0};
+        struct peer p;
+        peer_init(&p);
+        begin(&p, &s);
+        run(&p, &s, calm, false);
+        for (unsigned i = 0; i < 100; i++) {
+            run(&p, &slow, 4000, false);
+            component_slow(p.c, p.now);
+        }
+        assert_int_equal(component_state(p.c), COMPONENT_UP);
+        peer_expect(&p, "up\n");
+        int64_t last = p.now;
+        run(&p, &slow, 100000, false);
+        assert_int_equal(component_state(p.c), COMPONENT_WAITING);
+        assert_true(p.now - last <= 18000);
+        peer_finish(&p);
+    }
+}
+
 static void a_link_dead_from_the_start_is_found(void **state)
 {
     (void)state;
@@ -360,6 +384,7 @@ int main(void)
         cmocka_unit_test(a_good_link_is_asked_when_silent),
         cmocka_unit_test(a_busy_link_is_asked_now_and_then),
         cmocka_unit_test(a_dead_link_is_found),
+        cmocka_unit_test(a_slow_link_is_given_time),
         cmocka_unit_test(a_link_dead_from_the_start_is_found),
         cmocka_unit_test(a_server_that_never_answers_is_left_alone),
         cmocka_unit_test(a_server_without_echo_is_asked_for_its_domain),
