@@ -53,6 +53,16 @@ async def test_tls_with_a_ca(prosody_alone):
             await hears_a_device(bridge, broker)
 
 
+async def test_tls_with_a_certificate_of_our_own(prosody_alone):
+    with servers.Mosquitto(tls=True, extra="require_certificate true") as broker:
+        tls = f"      tls: {{{{enabled: true, ca: {broker.tls}/ca.pem, name: localhost{{}}}}}}\n"
+        for own in (f", cert: {broker.tls}/both.pem", f", cert: {broker.tls}/cert.pem, key: {broker.tls}/key.pem"):
+            with attached(prosody_alone, at(broker.tls_port), tls.format(own) + DEVICES) as bridge:
+                await bridge.until(lambda: bridge.adapter()["state"].startswith("up"))  # pylint: disable=cell-var-from-loop
+        with attached(prosody_alone, at(broker.tls_port), tls.format("") + DEVICES) as bridge:
+            await bridge.expect_log("broker link is down.*certificate")
+
+
 @pytest.mark.parametrize("wrong, text", [
     ("ca: {own}/ca.pem, name: localhost", "certificate"),
     ("ca: {ca}/ca.pem, name: elsewhere.example", "elsewhere.example"),
