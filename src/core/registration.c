@@ -2,7 +2,8 @@
  *
  * Happy path: REGISTER -> the row, RESULT, SUBSCRIBE and presence of the component, then SUBSCRIBE of each contact that
  * the user may see and was not asked about before, at most OFFER_MAX. UNREGISTER -> RESULT, then for each contact and
- * last for the component UNSUBSCRIBE, UNSUBSCRIBED, UNAVAILABLE. */
+ * last for the component UNSUBSCRIBE, UNSUBSCRIBED, UNAVAILABLE; then the row goes, so that who is killed in between has
+ * all of it to do again. */
 #include "core/bridge_private.h"
 
 #include <limits.h>
@@ -109,7 +110,6 @@ void unregister_in(struct bridge *b, const struct event *ev, struct effects *out
         return;
     }
     result(b, ev, out);
-    store_registration(b, out, user_jid_text(u), ev->component, true);
     sub_register(&b->map, s, false);
     job_start(b, out, &(struct job){.kind = JOB_LEAVE, .component = ev->component, .user = u->handle});
 }
@@ -140,6 +140,9 @@ bool leave_run(struct bridge *b, struct job *j, struct effects *out)
             return false;
         roster_end(b, out, s, true);
     }
+    if (!effects_fit(out, 1))
+        return false;
+    store_registration(b, out, user_jid_text(u), j->component, true);
     return true;
 }
 
