@@ -25,6 +25,7 @@ struct mqtt_model *mqtt_model_create(const struct conf_value *section, struct co
     index_init(&m->command_topics);
     map_init(&m->memos);
     mqtt_registry_init(&m->registry);
+    mqtt_pendings_init(&m->pending);
     if (mqtt_life_setup(m, section, report) == ERR_OK)
         return m;
     mqtt_model_destroy(m);

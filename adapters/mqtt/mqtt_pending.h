@@ -11,6 +11,7 @@
 #include "adapters/mqtt/mqtt_command.h"
 
 #include "base/fsm.h"
+#include "base/list.h"
 
 enum {
     MQTT_PENDING_MAX = 256,
@@ -21,6 +22,7 @@ enum {
 };
 
 struct mqtt_pending {
+    struct list_node node;
     uint64_t token;  // of the asker, 0: it wants no outcome
     uint64_t id;     // token of the publish
     uint32_t device; // handle
@@ -36,29 +38,34 @@ struct mqtt_pending {
 
 enum { MQTT_PENDING_SENT, MQTT_PENDING_TAKEN, MQTT_PENDING_DONE }; // TAKEN: by the broker
 
+// Two lists, each in the order of its deadlines, for all in one have the same time to be done.
 struct mqtt_pendings {
     struct mqtt_pending v[MQTT_PENDING_MAX];
+    struct list_node free, quick, slow; // quick: MQTT_CONFIRM_TIMEOUT, slow: MQTT_PUBACK_TIMEOUT
     unsigned count;
     uint64_t last_id;
 };
 
+void mqtt_pendings_init(struct mqtt_pendings *p);
 void mqtt_pendings_finish(struct mqtt_pendings *p);
 // A new one, SENT, with id and correlation; NULL when there are too many. `sure`: its answer will be known by its
 // correlation, or by being the only one that can come.
 struct mqtt_pending *mqtt_pendings_add(struct mqtt_pendings *p, const struct mqtt_device *d,
                                        const struct mqtt_request *r, struct str reply, bool sure, int64_t now);
 // The broker has it; what neither confirms nor may be answered yet is then DONE.
-void mqtt_pending_taken(struct mqtt_pending *p, int64_t now, const struct log_ctx *log);
+void mqtt_pending_taken(struct mqtt_pendings *p, struct mqtt_pending *one, int64_t now, const struct log_ctx *log);
 void mqtt_pending_done(struct mqtt_pending *p, int64_t now, const struct log_ctx *log);
 // Its answer, which counts for nothing, has come.
 void mqtt_pending_answered(struct mqtt_pending *p);
-// Drops it, which must be DONE; another may take its place in the array.
+// Drops it, which must be DONE.
 void mqtt_pendings_remove(struct mqtt_pendings *p, struct mqtt_pending *one);
 
 struct mqtt_pending *mqtt_pendings_by_id(struct mqtt_pendings *p, uint64_t id);
 // The one that waits for this answer: by correlation, or without one the oldest that waits on the topic.
 struct mqtt_pending *mqtt_pendings_by_reply(struct mqtt_pendings *p, struct str topic, struct str correlation);
 struct mqtt_pending *mqtt_pendings_by_device(struct mqtt_pendings *p, uint32_t device);
+// Walks them: start with NULL; NULL at the end. What was returned may be removed once the next is known.
+struct mqtt_pending *mqtt_pendings_next(struct mqtt_pendings *p, const struct mqtt_pending *one);
 struct mqtt_pending *mqtt_pendings_due(struct mqtt_pendings *p, int64_t now);
 int64_t mqtt_pendings_deadline(const struct mqtt_pendings *p); // INT64_MAX: none
 

@@ -51,13 +51,13 @@ static struct str now_is(struct mqtt_model *m, const struct mqtt_device *d, cons
 
 void mqtt_send_heard(struct mqtt_model *m, struct mqtt_device *d, uint16_t reading)
 {
-    for (unsigned i = 0; i < m->pending.count;) {
-        struct mqtt_pending *p = &m->pending.v[i];
+    struct mqtt_pending *p = mqtt_pendings_next(&m->pending, NULL), *next;
+
+    for (; p; p = next) {
+        next = mqtt_pendings_next(&m->pending, p);
         const struct mqtt_control *c = p->device == d->handle ? control_of(d, p) : NULL;
-        if (!c || c->state != reading || !mqtt_command_reached(d, c, str_c(p->wanted), &m->scratch)) {
-            i++;
+        if (!c || c->state != reading || !mqtt_command_reached(d, c, str_c(p->wanted), &m->scratch))
             continue;
-        }
         mqtt_tell_soon(d);
         end(m, p, ERR_OK, now_is(m, d, c));
     }
@@ -115,7 +115,7 @@ static void sent(struct mqtt_model *m, struct mqtt_pending *p)
                          p->unsure ? "over MQTT 3.1.1 its answer cannot be told from others"
                                    : "this device does not confirm"));
     p->token = 0;
-    mqtt_pending_taken(p, m->t.now, &m->log);
+    mqtt_pending_taken(&m->pending, p, m->t.now, &m->log);
     if (!p->reply)
         mqtt_pendings_remove(&m->pending, p);
 }
@@ -130,7 +130,7 @@ void mqtt_model_published(struct mqtt_model *m, uint64_t token, enum err e, cons
         end(m, p, e, not_published(m, e, why ? why : err_text(e)));
     } else if (p->confirms) {
         if (p->fsm.state == MQTT_PENDING_SENT)
-            mqtt_pending_taken(p, now, &m->log);
+            mqtt_pending_taken(&m->pending, p, now, &m->log);
     } else {
         sent(m, p);
     }

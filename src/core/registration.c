@@ -2,8 +2,8 @@
  *
  * Happy path: REGISTER -> the row, RESULT, SUBSCRIBE and presence of the component, then SUBSCRIBE of each contact that
  * the user may see and was not asked about before, at most OFFER_MAX. UNREGISTER -> RESULT, then for each contact and
- * last for the component UNSUBSCRIBE, UNSUBSCRIBED, UNAVAILABLE; then the row goes, so that who is killed in between has
- * all of it to do again. */
+ * last for the component UNSUBSCRIBE, UNSUBSCRIBED, UNAVAILABLE; then the row goes, so that who is killed in between
+ * has all of it to do again. */
 #include "core/bridge_private.h"
 
 #include <limits.h>

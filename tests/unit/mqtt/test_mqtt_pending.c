@@ -25,6 +25,7 @@ static int setup(void **state)
     static struct table t;
 
     t = (struct table){.spec = spec_rig(yaml)};
+    mqtt_pendings_init(&t.p);
     t.d = spec_rig_device(t.spec, "x");
     t.d->handle = HANDLE;
     *state = &t;
@@ -81,7 +82,7 @@ static void what_confirms(void **state)
         assert_int_equal(p->device, HANDLE);
         assert_string_equal(p->wanted, cases[i].wanted);
         assert_int_equal(p->reply != NULL, *cases[i].reply != '\0');
-        mqtt_pending_taken(p, 1001, NULL);
+        mqtt_pending_taken(&t->p, p, 1001, NULL);
         assert_int_equal(p->fsm.state, cases[i].confirms ? MQTT_PENDING_TAKEN : MQTT_PENDING_DONE);
         if (p->fsm.state == MQTT_PENDING_TAKEN)
             mqtt_pending_done(p, 1002, NULL);
@@ -95,11 +96,11 @@ static void unsure(void **state)
     struct table *t = *state;
 
     assert_true(add_as(t, SHOWN, "on", "r", false, 0)->confirms); // by its state
-    end(t, &t->p.v[0]);
+    end(t, mqtt_pendings_next(&t->p, NULL));
     struct mqtt_pending *p = add_as(t, BLIND, "on", "r", false, 0);
     assert_true(p->unsure && !p->confirms);
     assert_int_equal(p->deadline, MQTT_PUBACK_TIMEOUT);
-    mqtt_pending_taken(p, 20000, NULL);
+    mqtt_pending_taken(&t->p, p, 20000, NULL);
     assert_int_equal(p->fsm.state, MQTT_PENDING_TAKEN);
     assert_int_equal(p->deadline, 20000 + MQTT_CONFIRM_TIMEOUT);
     assert_ptr_equal(mqtt_pendings_by_reply(&t->p, STR("r"), STR_NONE), p);
@@ -107,7 +108,7 @@ static void unsure(void **state)
     p = add_as(t, BLIND, "on", "r", false, 0);
     mqtt_pending_answered(p); // before the PUBACK
     assert_null(mqtt_pendings_by_reply(&t->p, STR("r"), STR_NONE));
-    mqtt_pending_taken(p, 1, NULL);
+    mqtt_pending_taken(&t->p, p, 1, NULL);
     assert_int_equal(p->fsm.state, MQTT_PENDING_DONE);
     mqtt_pendings_remove(&t->p, p);
 }
