@@ -2,13 +2,14 @@
  *
  * Happy path: hub_create() -> rows into the core and the adapters -> hub_start() -> hub_work() after every turn in
  * which something came -> hub_shutdown() -> hub_done(). Failures: a wrong configuration is said with its place, and
- * nothing is started; a row that does not fit is skipped and logged; an adapter or a link that fails is a state of that
- * adapter or link. */
+ * nothing is started; a row that does not fit is skipped and logged, but for a granted rule, which is said as a wrong
+ * configuration is; an adapter or a link that fails is a state of that adapter or link. */
 #include "app/hub_private.h"
 
 #include "base/mem.h"
 
 #include <assert.h>
+#include <inttypes.h>
 
 enum {
     WORK_MAX = 4096,          // events of one hub_work(): the loop gets its turn
@@ -106,13 +107,35 @@ static enum err load_row(void *ud, const struct row *row)
     return ERR_OK;
 }
 
+struct loading {
+    struct hub *hub;
+    const struct conf_value *config;
+    struct conf_report *report;
+};
+
+// A granted rule that cannot be in force stops the start, as it stops a reload: without it more might be allowed than
+// was, and who has lost a right for one start has lost his subscriptions.
+static enum err check_row(void *ud, const struct row *row)
+{
+    struct loading *l = ud;
+    struct errmsg msg;
+    if (row->kind != ROW_ACCESS || !bridge_check_rule(l->hub->bridge, row->text, &msg))
+        return load_row(l->hub, row);
+    conf_fail(l->report, l->config,
+              "rule %" PRIu64 ", which was granted, cannot be in force: %s; start with what it names in the "
+              "configuration, then it can be revoked",
+              row->number, msg.text);
+    return ERR_CONF;
+}
+
 static enum err build(struct hub *h, const struct conf_value *config, struct conf_report *report)
 {
     if (make_links(h, config) || make_adapters(h, config, report) || make_bridge(h, config, report))
         return ERR_CONF;
     hub_take_admins(h, config);
-    enum err e = store_load(h->store, load_row, h);
-    if (e)
+    struct loading l = {h, config, report};
+    enum err e = store_load(h->store, check_row, &l);
+    if (e && !conf_errors(report))
         conf_fail(report, conf_get(config, "state"), "the database cannot be read: %s", err_text(e));
     return e;
 }

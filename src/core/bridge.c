@@ -289,11 +289,11 @@ static enum err restore_registration(struct bridge *b, const struct row *row)
 
 static enum err restore_access(struct bridge *b, const struct row *row)
 {
-    if (!row->number || row->number == UINT64_MAX || policy_add_rule(b->policy, row->number, row->text, NULL))
+    if (!row->number || row->number == UINT64_MAX)
         return ERR_BADREQ;
-    if (row->number > b->rules)
+    if (row->number > b->rules) // first: the row stays, and no other rule may be written over it
         b->rules = row->number;
-    return ERR_OK;
+    return policy_add_rule(b->policy, row->number, row->text, NULL) ? ERR_BADREQ : ERR_OK;
 }
 
 enum err bridge_restore(struct bridge *b, const struct row *row)

@@ -386,8 +386,9 @@ static void test_restored_rules_keep_their_numbers(void **state)
     assert_int_equal(bridge_restore(c->b, &row), ERR_OK);
     struct event ev = {.kind = EV_GRANT, .rule = STR("allow see to dave@example.org")};
     core_expect(c, &ev, "store access 42 text=allow see to dave@example.org\n");
-    row.text = STR("nonsense");
+    row = (struct row){.kind = ROW_ACCESS, .number = 50, .text = STR("deny see to @gone on home")};
     assert_int_equal(bridge_restore(c->b, &row), ERR_BADREQ);
+    core_expect(c, &ev, "store access 51 text=allow see to dave@example.org\n"); // the row of 50 is still there
     row.number = 0;
     assert_int_equal(bridge_restore(c->b, &row), ERR_BADREQ);
 }
