@@ -139,6 +139,8 @@ static void send_birth(struct mqtt_link *l)
 static void on_greeted(void *ud, bool session_present, unsigned receive_maximum)
 {
     struct mqtt_link *l = ud;
+    if (!in_state(l, GREETING))
+        return; // a broker that greets twice
     bool renew = l->clean && !speaks_v5(l);
     l->clean = false;
     if (renew) {

@@ -144,6 +144,19 @@ static void tells_a_resumed_session(void **state)
     assert_true(r->session);
 }
 
+static void a_second_greeting_changes_nothing(void **state)
+{
+    static const uint8_t connack[] = {0x20, 3, 0, 0, 0};
+    struct rig *r = *state;
+    rig_up_now(r);
+    broker_raw(&r->broker, connack, sizeof connack);
+    broker_publish(&r->broker, STR("d/1"), STR("x"), 1, false, 1);
+    assert_true(AWAIT(r, got_pubacks, 1)); // and so both were read
+    assert_int_equal(r->ups, 1);
+    assert_int_equal(r->downs, 0);
+    assert_true(rig_is_up(r));
+}
+
 static void falls_back_on_reason_84(void **state)
 {
     struct rig *r = *state;
@@ -857,6 +870,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(connects_as_configured),
         TEST(tells_a_resumed_session),
+        TEST(a_second_greeting_changes_nothing),
         TEST(falls_back_on_reason_84),
         TEST(falls_back_on_the_code_of_an_old_broker),
         TEST(a_fixed_version_does_not_fall_back),
