@@ -14,6 +14,7 @@
 enum {
     WORK_MAX = 4096,          // events of one hub_work(): the loop gets its turn
     OUTPUT_HIGH = 512 * 1024, // bytes of a link's output beyond which its adapters wait
+    STOP_MS = 2000,           // at the end: for servers that read slowly
 };
 
 struct hub_link *hub_link_at(struct hub *h, uint16_t number)
@@ -96,9 +97,14 @@ static enum err load_row(void *ud, const struct row *row)
     }
     record_row(h->record, row);
     enum err e = bridge_restore(h->bridge, row);
+    if (e == ERR_NOTFOUND) {
+        struct row gone = *row;
+        gone.gone = true;
+        store_put(h->store, &gone);
+    }
     if (e) {
-        log_warn(&h->log, LOG_MSG("a stored row was skipped"), LOG_ERR(e), LOG_INT("kind", row->kind),
-                 LOG_S("local", row->local), LOG_S("user", row->user));
+        log_warn(&h->log, e == ERR_NOTFOUND ? LOG_MSG("a stored row was dropped") : LOG_MSG("a stored row was skipped"),
+                 LOG_ERR(e), LOG_INT("kind", row->kind), LOG_S("local", row->local), LOG_S("user", row->user));
         return ERR_OK;
     }
     struct hub_adapter *a = row->kind == ROW_IDENTITY ? hub_adapter_named(h, row->adapter) : NULL;
@@ -348,8 +354,23 @@ static void leave(struct hub *h)
     for (size_t i = 0; i < h->adapter_count; i++)
         hub_flush(h, h->adapters[i]);
     hub_abandon(h);
-    for (size_t i = 0; i < h->link_count; i++)
-        component_shutdown(h->links[i].component, h->host->now(h->ud));
+}
+
+// Each link when it has said all, or its time is over: a server that does not read keeps nothing from the others.
+static void leave_links(struct hub *h)
+{
+    int64_t now = h->host->now(h->ud);
+    bool all = true;
+    for (size_t i = 0; i < h->link_count; i++) {
+        struct hub_link *l = &h->links[i];
+        if (!l->left && (now >= h->stop_by || bridge_stopped(h->bridge, l->number))) {
+            l->left = true;
+            component_shutdown(l->component, now);
+        }
+        all = all && l->left;
+    }
+    if (all)
+        leave(h);
 }
 
 void hub_work(struct hub *h)
@@ -370,12 +391,14 @@ void hub_work(struct hub *h)
     if (done >= WORK_MAX || any_full(h))
         h->host->changed(h->ud);
     if (h->stopping && !h->leaving && !h->more)
-        leave(h);
+        leave_links(h);
 }
 
 int64_t hub_deadline(const struct hub *h)
 {
     int64_t at = bridge_deadline(h->bridge);
+    if (h->stopping && !h->leaving && h->stop_by < at)
+        at = h->stop_by;
     for (size_t i = 0; i < h->adapter_count; i++) {
         if (h->adapters[i]->adapter && h->adapters[i]->wake < at && may_wake(h->adapters[i]))
             at = h->adapters[i]->wake;
@@ -388,6 +411,7 @@ void hub_shutdown(struct hub *h)
     if (h->stopping)
         return;
     h->stopping = true;
+    h->stop_by = h->host->now(h->ud) + STOP_MS;
     hub_step(h, &(struct event){.kind = EV_SHUTDOWN});
     h->host->changed(h->ud);
 }

@@ -17,6 +17,7 @@ struct hub_link { // a component domain
     bool congested;        // the transport says so
     bool held;             // the core was told that it is full
     bool resync;           // output was dropped: say all presence again once it has drained
+    bool left;             // at the end: it has said all
     bool outage;           // it was up and is not, against our will
     int64_t lost;          // since when
     struct strbuf notices; // lines for the admins, said when the link is up again
@@ -70,6 +71,7 @@ struct hub {
     bool more; // the core has more to say
     bool stepping;
     bool stopping;   // SHUTDOWN was said to the core
+    int64_t stop_by; // when that must do
     bool leaving;    // the core has said all: links are closing
     int64_t started; // wall ms
 };

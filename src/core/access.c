@@ -15,7 +15,7 @@ bool component_up(const struct bridge *b, uint16_t number)
 bool component_congested(const struct bridge *b, uint16_t number)
 {
     const struct component *c = component_of(b, number);
-    return c && c->congested && !b->stopping;
+    return c && c->congested;
 }
 
 bool is_self(const struct identity *id)

@@ -266,7 +266,7 @@ static enum err restore_subscription(struct bridge *b, const struct row *row)
         return ERR_BADREQ;
     struct identity *id = addressed(b, &user, &to);
     if (!id)
-        return ERR_BADREQ;
+        return component_at_domain(b, row->domain) ? ERR_NOTFOUND : ERR_BADREQ;
     struct sub *s = sub_take(&b->map, user_intern(&b->map.users, &user, 0), id);
     if (s->state)
         return ERR_EXISTS;

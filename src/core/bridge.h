@@ -70,11 +70,14 @@ void bridge_destroy(struct bridge *b);
 // New rules, groups, names; adapters may come (at the end) and go (identities stay, as offline). The old configuration
 // stays in force when this fails.
 enum err bridge_reconfigure(struct bridge *b, const struct bridge_config *cfg, struct errmsg *msg) MUST_CHECK;
-// A row read at start, before any step. ERR_EXISTS, ERR_BADREQ: skipped, to be logged by the caller.
+// A row read at start, before any step. ERR_EXISTS, ERR_BADREQ: skipped, to be logged by the caller. ERR_NOTFOUND: a
+// subscription to a contact that was forgotten a moment before the process ended: to be dropped.
 enum err bridge_restore(struct bridge *b, const struct row *row) MUST_CHECK;
 
 // The effects may point into *ev: they are carried out before it goes.
 void bridge_step(struct bridge *b, const struct event *ev, struct effects *out);
+// After EV_SHUTDOWN: all whom this component can tell have been told.
+bool bridge_stopped(const struct bridge *b, uint16_t component);
 // Monotonic ms at which the core wants EV_TICK; INT64_MAX for never.
 int64_t bridge_deadline(const struct bridge *b);
 

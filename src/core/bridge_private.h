@@ -73,7 +73,7 @@ struct event speak_for(struct bridge *b, struct effects *out, enum event_kind ki
 
 struct component *component_of(const struct bridge *b, uint16_t number); // NULL when there is none
 bool component_up(const struct bridge *b, uint16_t number);
-bool component_congested(const struct bridge *b, uint16_t number);  // at the end nobody waits for one who does not read
+bool component_congested(const struct bridge *b, uint16_t number);
 bool is_self(const struct identity *id);                            // it stands for a component
 struct source *source_of(const struct bridge *b, uint16_t adapter); // by the adapter's number; NULL when there is none
 unsigned rights_on_component(const struct bridge *b, uint16_t component, const struct jid *user);

@@ -140,6 +140,16 @@ void approve_in(struct bridge *b, const struct event *ev, struct effects *out)
     announce(b, out, id);
 }
 
+// However many are to be forgotten while that must wait, they make one job.
+static void sweep(struct bridge *b, struct effects *out, uint16_t component)
+{
+    struct job *j = jobs_find(b, JOB_FORGET, component, 0);
+    if (j)
+        j->again = true;
+    else
+        job_start(b, out, &(struct job){.kind = JOB_FORGET, .component = component});
+}
+
 enum err forget_out(struct bridge *b, const struct event *ev, struct effects *out)
 {
     struct identity *id = meant(b, ev);
@@ -147,7 +157,10 @@ enum err forget_out(struct bridge *b, const struct event *ev, struct effects *ou
         return ERR_NOTFOUND;
     id->dying = true;
     store_identity(b, out, id, true);
-    job_start(b, out, &(struct job){.kind = JOB_FORGET, .component = id->component, .identity = id->handle});
+    if (component_up(b, id->component) && !jobs_bulk(b))
+        job_start(b, out, &(struct job){.kind = JOB_FORGET, .component = id->component, .identity = id->handle});
+    else
+        sweep(b, out, id->component);
     return ERR_OK;
 }
 
@@ -164,11 +177,9 @@ void forget_in(struct bridge *b, const struct event *ev, struct effects *out)
     (void)forget_out(b, ev, out);
 }
 
-bool forget_run(struct bridge *b, struct job *j, struct effects *out)
+// False when the step is full.
+static bool end_identity(struct bridge *b, struct effects *out, struct identity *id)
 {
-    struct identity *id = identity_at(&b->map.identities, j->identity);
-    if (!id || !id->dying) // its adapter has named it again meanwhile
-        return true;
     struct room *r = room_of(&b->rooms, id);
     if (r && !room_clear(b, out, r, STR("the room is gone")))
         return false;
@@ -184,6 +195,32 @@ bool forget_run(struct bridge *b, struct job *j, struct effects *out)
     b->sources[id->source].full = false;
     identity_remove(&b->map.identities, id);
     return true;
+}
+
+static bool sweep_run(struct bridge *b, struct job *j, struct effects *out)
+{
+    for (unsigned visits = 0; visits < JOB_VISITS && effects_fit(out, ROSTER_END); visits++) {
+        uint32_t before = j->at;
+        struct identity *id = pool_next(&b->map.identities.pool, &j->at);
+        if (!id && !j->again)
+            return true;
+        if (!id) {
+            j->again = false;
+            j->at = 0;
+        } else if (id->dying && id->component == j->component && !end_identity(b, out, id)) {
+            j->at = before;
+            return false;
+        }
+    }
+    return false;
+}
+
+bool forget_run(struct bridge *b, struct job *j, struct effects *out)
+{
+    if (!j->identity)
+        return sweep_run(b, j, out);
+    struct identity *id = identity_at(&b->map.identities, j->identity);
+    return !id || !id->dying || end_identity(b, out, id); // its adapter may have named it again meanwhile
 }
 
 enum err state_out(struct bridge *b, const struct event *ev, struct effects *out)

@@ -7,14 +7,16 @@ void effects_init(struct effects *out, struct arena *a)
     *out = (struct effects){.arena = a};
 }
 
+// Some are left for what ends a step: the answer to a token, an error.
 bool effects_fit(const struct effects *out, size_t n)
 {
-    return out->count + n <= BRIDGE_EFFECTS;
+    enum { LAST = 2 };
+    return out->count + n + LAST <= BRIDGE_EFFECTS;
 }
 
 static void add(struct effects *out, enum effect_kind kind, const struct event *ev, const struct row *row)
 {
-    assert(effects_fit(out, 1));
+    assert(out->count < BRIDGE_EFFECTS);
     if (out->count == out->cap) {
         size_t cap = out->cap ? out->cap * 2 : 8;
         struct effect *v = arena_alloc(out->arena, cap * sizeof *v);

@@ -85,6 +85,14 @@ static bool too_many(const struct bridge *b, const struct job *j)
     return message && b->jobs.fanout_count >= JOBS_MAX;
 }
 
+// Whether all who are to hear it are told in a step with room for so many.
+static bool heard_at_once(const struct bridge *b, const struct job *j, size_t room)
+{
+    const struct identity *id = identity_at(&b->map.identities, j->identity);
+    const struct room *r = id ? room_of(&b->rooms, id) : NULL;
+    return id && (r ? r->client_count : id->subscribers) <= room;
+}
+
 static bool wait(struct bridge *b, const struct job *first)
 {
     if (too_many(b, first))
@@ -119,6 +127,9 @@ bool job_start(struct bridge *b, struct effects *out, const struct job *first)
     }
     if (must_wait(b, &j))
         return wait(b, &j);
+    size_t room = effects_fit(out, 1) ? BRIDGE_EFFECTS - out->count : 0;
+    if (too_many(b, &j) && !heard_at_once(b, &j, room / 2))
+        return false;                                // better nobody than some
     struct user *u = user_at(&b->map.users, j.user); // the work may end all that holds him
     if (u)
         user_hold(&b->map.users, u);
@@ -178,6 +189,11 @@ static bool lane_waiting(const struct bridge *b, const struct list_node *lane)
 bool jobs_waiting(const struct bridge *b)
 {
     return lane_waiting(b, &b->jobs.fanouts) || lane_waiting(b, &b->jobs.bulk);
+}
+
+bool jobs_bulk(const struct bridge *b)
+{
+    return !list_empty(&b->jobs.bulk);
 }
 
 struct job *jobs_find(const struct bridge *b, enum job_kind kind, uint16_t component, uint32_t identity)

@@ -21,10 +21,10 @@ enum job_kind {
     JOB_OFFER,    // offer the identities of a component to `user`
     JOB_ANNOUNCE, // offer an identity to all registered users
     JOB_LEAVE,    // end all between `user` and a component
-    JOB_FORGET,   // end all between an identity and its subscribers, then remove it
+    JOB_FORGET,   // end all between an identity (0: each dying one of a component) and its subscribers, then remove it
     JOB_SURVEY,   // offer the identities of a component to all registered users
     JOB_GONE,     // show all identities of `source` as offline
-    JOB_SHUTDOWN, // tell all that all is unavailable
+    JOB_SHUTDOWN, // tell all that all in a component is unavailable
     JOB_KINDS
 };
 
@@ -46,6 +46,7 @@ struct job {
     struct occupant *occupant; // WELCOME: next to be told of; SAY: whom the event is about, NULL for none
     struct client *other;      // WELCOME: next to be told
     uint8_t phase;
+    bool again;             // FORGET: begin anew at the end, for more are dying
     bool over;              // to be taken out of its list
     const struct event *ev; // to be sent, in the arena once it waits
     struct arena arena;
@@ -65,6 +66,7 @@ void jobs_finish(struct jobs *j);
 bool job_start(struct bridge *b, struct effects *out, const struct job *first);
 void jobs_work(struct bridge *b, struct effects *out);
 bool jobs_waiting(const struct bridge *b); // some job could go on now
+bool jobs_bulk(const struct bridge *b);    // some bulk work waits, able to go on or not
 // The one of this kind that waits about this component (identity), NULL for none.
 struct job *jobs_find(const struct bridge *b, enum job_kind kind, uint16_t component, uint32_t identity);
 // Ends, undone, what waits to be sent by a component: all its fan-outs, and the push.

@@ -140,7 +140,7 @@ static bool end_subs(struct bridge *b, struct job *j, struct effects *out)
         if (!s)
             return true;
         const struct identity *id = sub_identity(&b->map, s);
-        if (id->show != SHOW_OFFLINE && roster_owed(s))
+        if (id->component == j->component && id->show != SHOW_OFFLINE && roster_owed(s))
             roster_push(b, out, s);
     }
     return false;
@@ -150,7 +150,8 @@ static bool end_rooms(struct bridge *b, struct job *j, struct effects *out)
 {
     uint32_t at = j->at;
     for (struct room *r; (r = pool_next(&b->rooms.pool, &at)); j->at = at) {
-        if (!room_clear(b, out, r, STR("the gateway is stopping")))
+        const struct identity *id = identity_at(&b->map.identities, r->identity);
+        if (id->component == j->component && !room_clear(b, out, r, STR("the gateway is stopping")))
             return false;
     }
     return true;
@@ -173,5 +174,13 @@ void shutdown_in(struct bridge *b, const struct event *ev, struct effects *out)
     if (b->stopping)
         return;
     b->stopping = true;
-    job_start(b, out, &(struct job){.kind = JOB_SHUTDOWN});
+    for (uint16_t c = 1; c <= b->component_count; c++) {
+        if (component_up(b, c))
+            job_start(b, out, &(struct job){.kind = JOB_SHUTDOWN, .component = c});
+    }
+}
+
+bool bridge_stopped(const struct bridge *b, uint16_t component)
+{
+    return b->stopping && !(component_up(b, component) && jobs_find(b, JOB_SHUTDOWN, component, 0));
 }

@@ -55,7 +55,8 @@ void roster_present(struct bridge *b, struct effects *out, const struct identity
     ev.to.resource = str_c(b->sources[id->source].name);
     ev.user = *user;
     ev.show = there ? (enum show)id->show : SHOW_OFFLINE;
-    ev.body = b->stopping ? STR_NONE : arena_dup(out->arena, identity_text(id));
+    bool tell = !b->stopping && identity_text(id).n && (is_self(id) || (rights_on(b, id, user) & RIGHT_READ));
+    ev.body = tell ? arena_dup(out->arena, identity_text(id)) : STR_NONE;
     say_north(b, out, &ev);
 }
 

@@ -393,7 +393,7 @@ void world_shutdown(struct world *w)
 {
     hub_shutdown(w->hub);
     world_settle(w);
-    world_pass(w, 6000);
+    world_pass(w, 8000);
 }
 
 bool world_done(const struct world *w)

@@ -1,3 +1,4 @@
+#include "core/bridge_private.h"
 #include "lib/core_fixture.h"
 
 static int setup(void **state)
@@ -397,6 +398,59 @@ static void test_many_subscribers_hear_the_last_of_it(void **state)
     (void)state;
 }
 
+// Fan-outs that fill a step leave room for its answer; what cannot be told to all is told to nobody.
+static void test_message_to_very_many(void **state)
+{
+    (void)state;
+    struct bridge_config cfg = core_config();
+    static const struct str rules[] = {{"allow see read send to *", 24}};
+    cfg.rules = rules;
+    cfg.rule_count = 1;
+    struct core c;
+    core_init_with(&c, &cfg);
+    core_link(&c, 1, true);
+    core_identity(&c, HOME, "lamp", IDENTITY_CONTACT);
+    enum { N = 700 };
+    char jid[64];
+    for (unsigned i = 0; i < N; i++) {
+        snprintf(jid, sizeof jid, "u%u@example.org", i);
+        core_subscribe(&c, jid, LAMP);
+    }
+    struct event ev = core_adapter(EV_MESSAGE, HOME, "lamp");
+    ev.body = STR("hot");
+    ev.token = 9;
+    ev.flags = EVENT_DURABLE;
+    const char *lines = core_do(&c, &ev);
+    assert_non_null(strstr(lines, "\ngated 9\n"));
+    size_t told = core_count(lines, "north message");
+    assert_true(told > 200 && c.out.more);
+    assert_int_equal(core_count(core_drain(&c), "north message"), N);
+    unsigned refused = 0;
+    for (unsigned i = 0; i < JOBS_MAX + 50; i++) {
+        lines = core_do(&c, &ev);
+        bool no = strstr(lines, "south refused 1: token=9 err=again") != NULL;
+        refused += no;
+        assert_true(!no || core_count(lines, "north message") == 0);
+    }
+    assert_int_equal(refused, 50);
+    core_drain(&c);
+    core_finish(&c);
+}
+
+// To see is to know that it is there, and no more: its readings are for those who may read.
+static void test_status_is_for_readers(void **state)
+{
+    struct core *c = *state;
+    struct event grant = {.kind = EV_GRANT, .rule = STR("allow see to carol@example.org on home")};
+    core_all(c, &grant);
+    core_subscribe(c, "carol@example.org", LAMP);
+    assert_non_null(strstr(c->lines.p, "north available lamp@gw.example/home -> carol@example.org show=online\n"));
+    core_subscribe(c, ALICE, LAMP);
+    core_show(c, HOME, "lamp", SHOW_AWAY, "cold");
+    assert_non_null(strstr(c->lines.p, "-> carol@example.org show=away\n"));
+    assert_non_null(strstr(c->lines.p, "-> alice@example.org show=away body=cold\n"));
+}
+
 static void test_revoked_is_told_and_ended(void **state)
 {
     struct core *c = *state;
@@ -565,6 +619,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_congested_component_waits_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(test_congestion_ends_with_the_link, setup, teardown),
         cmocka_unit_test_setup_teardown(test_many_subscribers_hear_the_last_of_it, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_message_to_very_many, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_status_is_for_readers, setup, teardown),
         cmocka_unit_test_setup_teardown(test_revoked_is_told_and_ended, setup, teardown),
         cmocka_unit_test_setup_teardown(test_revoked_hears_nothing_before_the_review, setup, teardown),
         cmocka_unit_test_setup_teardown(test_new_rules_end_what_they_forbid, setup, teardown),

@@ -1,3 +1,4 @@
+#include "core/bridge_private.h"
 #include "lib/core_fixture.h"
 
 #include "core/job.h"
@@ -416,7 +417,7 @@ static void test_restore(void **state)
         {.kind = ROW_IDENTITY, .domain = {"gw.example", 10}, .adapter = {"a", 1}, .key = {"k", 1}},
         {.kind = ROW_IDENTITY, .domain = {"gw.example", 10}, .local = {"x", 1}, .key = {"k", 1}},
         {.kind = ROW_IDENTITY, .domain = {"gw.example", 10}, .local = {"x", 1}, .adapter = {"a", 1}},
-        {.kind = ROW_SUBSCRIPTION, .domain = {"gw.example", 10}, .local = {"nix", 3}, .user = {"a@b", 3}, .state = 1},
+        {.kind = ROW_SUBSCRIPTION, .domain = {"no.example", 10}, .local = {"nix", 3}, .user = {"a@b", 3}, .state = 1},
         {.kind = ROW_SUBSCRIPTION, .domain = {"gw.example", 10}, .local = {"lamp", 4}, .user = {"a@", 2}, .state = 1},
         {.kind = ROW_SUBSCRIPTION, .domain = {"gw.example", 10}, .local = {"lamp", 4}, .user = {"a@b", 3}},
         {.kind = ROW_REGISTRATION, .domain = {"no.example", 10}, .user = {"a@b", 3}},
@@ -425,6 +426,9 @@ static void test_restore(void **state)
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         assert_int_equal(bridge_restore(c->b, &bad[i]), ERR_BADREQ);
+    const struct row orphan = {
+        .kind = ROW_SUBSCRIPTION, .domain = STR("gw.example"), .local = STR("nix"), .user = STR("a@b"), .state = 1};
+    assert_int_equal(bridge_restore(c->b, &orphan), ERR_NOTFOUND);
     struct row reg = {.kind = ROW_REGISTRATION, .domain = STR("gw.example"), .user = STR(ALICE)};
     assert_int_equal(bridge_restore(c->b, &reg), ERR_OK);
     assert_int_equal(bridge_restore(c->b, &reg), ERR_EXISTS);
@@ -469,6 +473,38 @@ static void test_walks_show_what_may_be_seen(void **state)
     assert_int_equal(bridge_rights(c->b, 1, &alice), RIGHT_SEE | RIGHT_REGISTER);
     assert_int_equal(bridge_rights(c->b, 1, &stranger), 0);
     assert_int_equal(bridge_rights(c->b, 9, &alice), 0);
+}
+
+// However many are forgotten while the link is down: one job, which tells all when it is up; what was named again
+// stays.
+static void test_forget_many_while_down(void **state)
+{
+    struct core *c = *state;
+    enum { N = 5000 };
+    char key[32], jid[64];
+    for (unsigned i = 0; i < N; i++) {
+        snprintf(key, sizeof key, "m%05u", i);
+        core_identity(c, HOME, key, IDENTITY_CONTACT);
+        snprintf(jid, sizeof jid, "%s@gw.example", key);
+        core_subscribe(c, ALICE, jid);
+    }
+    core_link(c, 1, false);
+    for (unsigned i = 0; i < N; i++) {
+        snprintf(key, sizeof key, "m%05u", i);
+        struct event ev = core_adapter(EV_FORGET, HOME, key);
+        core_all(c, &ev);
+    }
+    unsigned waiting = 0;
+    for (const struct list_node *n = c->b->jobs.bulk.next; n != &c->b->jobs.bulk; n = n->next)
+        waiting++;
+    assert_int_equal(waiting, 1);
+    core_identity(c, HOME, "m00007", IDENTITY_CONTACT);
+    core_link(c, 1, true);
+    struct bridge_stat stat;
+    bridge_stat(c->b, &stat);
+    assert_int_equal(core_count(c->lines.p, "north unsubscribed m"), N - 1);
+    assert_int_equal(stat.subscriptions, 1);
+    assert_null(strstr(c->lines.p, "unsubscribed m00007@"));
 }
 
 static void test_bad_configurations(void **state)
@@ -531,6 +567,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_restored_rules_keep_their_numbers, setup, teardown),
         cmocka_unit_test_setup_teardown(test_restore, setup, teardown),
         cmocka_unit_test_setup_teardown(test_walks_show_what_may_be_seen, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_forget_many_while_down, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bad_configurations, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
