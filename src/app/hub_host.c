@@ -80,10 +80,13 @@ static enum err resolve_in(struct hub *h, struct hub_adapter *a, const struct ji
     return jid_make(arena, id.local, id.domain, STR_NONE, out);
 }
 
+// An adapter may walk all it has for a name: not for strangers, to whom nothing would be shown.
 static enum err host_resolve(void *ud, uint16_t component, const struct jid *user, struct str typed,
                              struct arena *arena, struct jid *out)
 {
     struct hub *h = ud;
+    if (!(bridge_rights(h->bridge, component, user) & RIGHT_SEE))
+        return ERR_NOTFOUND;
     for (size_t i = 0; i < h->adapter_count; i++) {
         struct hub_adapter *a = hub_adapter_at(h, (uint16_t)(i + 1));
         if (a && a->link->number == component && !resolve_in(h, a, user, typed, arena, out))
