@@ -162,11 +162,10 @@ static void on_greeted(void *ud, bool session_present, unsigned receive_maximum)
 static void on_message(void *ud, const struct mqtt_message *m)
 {
     struct mqtt_link *l = ud;
-    if (l->closing)
-        return;
     l->batch++;
     l->batch_durable |= m->qos > 0;
-    l->ev->message(l->ud, m);
+    if (!l->closing) // by the message before
+        l->ev->message(l->ud, m);
 }
 
 static void on_invalid(void *ud, const char *why)
@@ -317,17 +316,21 @@ static void give_up(struct mqtt_link *l)
     go_down(l, &fault, false);
 }
 
+// Nothing once the owner has gone: a message that nobody takes would be acknowledged with the last words.
 static void read_some(struct mqtt_link *l)
 {
+    if (l->held || l->closing)
+        return;
     l->batch = 0;
     l->batch_durable = false;
     l->more = mqtt_conn_read(l->conn, l->strikes ? 1 : MQTT_LINK_BATCH);
-    if (l->batch == 0 || l->closing)
+    if (l->batch == 0)
         return;
     l->held = true;
     l->held_told = false;
     l->held_since = now(l);
-    l->ev->batch(l->ud);
+    if (!l->closing)
+        l->ev->batch(l->ud);
 }
 
 static void on_ready(void *ud, int events, int status)
@@ -335,7 +338,7 @@ static void on_ready(void *ud, int events, int status)
     struct mqtt_link *l = ud;
     bool readable =
         (events & UV_READABLE) || status < 0 || mqtt_conn_greeting(l->conn); // TLS may read when it can write
-    if (readable && !l->held && !in_state(l, LEAVING))
+    if (readable && !in_state(l, LEAVING))
         read_some(l);
     defer_set(&l->settle);
 }
@@ -343,7 +346,7 @@ static void on_ready(void *ud, int events, int status)
 static void on_pump(void *ud)
 {
     struct mqtt_link *l = ud;
-    if (in_state(l, UP) && !l->held)
+    if (in_state(l, UP))
         read_some(l);
     defer_set(&l->settle);
 }

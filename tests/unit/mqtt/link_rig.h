@@ -36,7 +36,8 @@ struct rig {
     struct mqtt_link_config cfg;
     struct mqtt_link *link; // NULL once closed
     bool ack_at_once;
-    size_t expected; // by the condition that waits
+    bool close_at_once; // by the first message
+    size_t expected;    // by the condition that waits
 
     size_t ups, downs, batches, poisons, subscribed, refused;
     bool session;
@@ -70,6 +71,12 @@ static inline void rig_down(void *ud, enum err e, const char *why)
     snprintf(r->down_why, sizeof r->down_why, "%s", why);
 }
 
+static inline void rig_closed(void *ud)
+{
+    struct rig *r = ud;
+    r->link = NULL;
+}
+
 static inline void rig_message(void *ud, const struct mqtt_message *m)
 {
     struct rig *r = ud;
@@ -79,6 +86,8 @@ static inline void rig_message(void *ud, const struct mqtt_message *m)
     r->retain = m->retain;
     r->messages++;
     r->batch++;
+    if (r->close_at_once)
+        mqtt_link_close(r->link, rig_closed, r);
 }
 
 static inline void rig_batch(void *ud)
@@ -168,12 +177,6 @@ static inline bool rig_is_closed(struct rig *r)
     return r->link == NULL;
 }
 
-static inline void rig_closed(void *ud)
-{
-    struct rig *r = ud;
-    r->link = NULL;
-}
-
 static inline void rig_probe(void *ud)
 {
     struct rig *r = ud;
@@ -241,6 +244,50 @@ static inline void rig_finish(struct rig *r)
     timer_finish(&r->probe);
     loop_run(r->loop);
     loop_destroy(r->loop);
+}
+
+/* Conditions, and what is done in many tests. */
+
+static inline bool got_messages(struct rig *r)
+{
+    return r->messages >= r->expected;
+}
+
+static inline bool got_pubacks(struct rig *r)
+{
+    return broker_count(&r->broker, BROKER_PUBACK) >= r->expected;
+}
+
+static inline bool got_connect(struct rig *r)
+{
+    return broker_count(&r->broker, BROKER_CONNECT) >= r->expected;
+}
+
+#define AWAIT(r, condition, count) ((r)->expected = (count), rig_wait((r), (condition), 8000))
+
+static inline void publish_many(struct rig *r, unsigned qos, int count)
+{
+    char topic[32];
+    for (int i = 1; i <= count; i++) {
+        snprintf(topic, sizeof topic, "d/%d", i);
+        broker_publish(&r->broker, str_c(topic), STR("x"), qos, false, i);
+    }
+}
+
+static inline enum err say(struct rig *r, const char *topic, unsigned qos, uint64_t token)
+{
+    const struct mqtt_publish p = {.topic = str_c(topic), .payload = STR("on"), .qos = qos, .token = token};
+    return mqtt_link_publish(r->link, &p);
+}
+
+static inline void assert_state_has(struct rig *r, const char *words)
+{
+    struct arena a;
+    arena_init(&a, 0);
+    struct str state = mqtt_link_state(r->link, &a);
+    if (str_find_str(state, str_c(words)) < 0)
+        fail_msg("\"%s\" is not in \"" STR_FMT "\"", words, STR_ARG(state));
+    arena_finish(&a);
 }
 
 #endif

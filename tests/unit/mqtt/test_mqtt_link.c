@@ -35,16 +35,6 @@ static int teardown(void **state)
 
 /* Conditions. */
 
-static bool got_messages(struct rig *r)
-{
-    return r->messages >= r->expected;
-}
-
-static bool got_pubacks(struct rig *r)
-{
-    return broker_count(&r->broker, BROKER_PUBACK) >= r->expected;
-}
-
 static bool got_publishes(struct rig *r)
 {
     return broker_count(&r->broker, BROKER_PUBLISH) >= r->expected;
@@ -78,33 +68,6 @@ static bool got_ups(struct rig *r)
 static bool got_poison(struct rig *r)
 {
     return r->poisons >= r->expected && mqtt_link_is_up(r->link);
-}
-
-#define AWAIT(r, condition, count) ((r)->expected = (count), rig_wait((r), (condition), 8000))
-
-static void publish_many(struct rig *r, unsigned qos, int count)
-{
-    char topic[32];
-    for (int i = 1; i <= count; i++) {
-        snprintf(topic, sizeof topic, "d/%d", i);
-        broker_publish(&r->broker, str_c(topic), STR("x"), qos, false, i);
-    }
-}
-
-static enum err say(struct rig *r, const char *topic, unsigned qos, uint64_t token)
-{
-    const struct mqtt_publish p = {.topic = str_c(topic), .payload = STR("on"), .qos = qos, .token = token};
-    return mqtt_link_publish(r->link, &p);
-}
-
-static void assert_state_has(struct rig *r, const char *words)
-{
-    struct arena a;
-    arena_init(&a, 0);
-    struct str state = mqtt_link_state(r->link, &a);
-    if (str_find_str(state, str_c(words)) < 0)
-        fail_msg("\"%s\" is not in \"" STR_FMT "\"", words, STR_ARG(state));
-    arena_finish(&a);
 }
 
 /* Connecting. */
@@ -711,58 +674,7 @@ static void a_broker_that_shuts_down_comes_back(void **state)
     assert_int_equal(r->downs, 1);
 }
 
-/* Leaving. */
-
-static bool disconnected(struct rig *r)
-{
-    return r->link == NULL && broker_count(&r->broker, BROKER_DISCONNECT) == 1;
-}
-
-static void says_goodbye(void **state)
-{
-    struct rig *r = *state;
-    r->cfg.birth_topic = "bridge/status";
-    r->cfg.birth_payload = "online";
-    r->cfg.will_payload = "offline";
-    r->broker.keep_pubacks = true;
-    rig_up_now(r);
-    assert_int_equal(say(r, "d/set", 1, 5), ERR_OK);
-    mqtt_link_close(r->link, rig_closed, r);
-    assert_int_equal(say(r, "d/set", 1, 6), ERR_OFFLINE);
-    assert_true(rig_wait(r, disconnected, 3000));
-    assert_string_equal(broker_last(&r->broker, BROKER_PUBLISH)->payload, "offline");
-    assert_true(broker_last(&r->broker, BROKER_PUBLISH)->retain);
-    assert_int_equal(r->outcome_count, 1);
-    assert_int_equal(r->outcomes[0].err, ERR_OFFLINE);
-}
-
-static void leaves_what_is_held_with_the_broker(void **state)
-{
-    struct rig *r = *state;
-    r->ack_at_once = false;
-    rig_up_now(r);
-    publish_many(r, 1, 3);
-    assert_true(AWAIT(r, got_messages, 1));
-    rig_close(r);
-    rig_pause(r, 50);
-    assert_int_equal(broker_count(&r->broker, BROKER_PUBACK), 0);
-    assert_int_equal(broker_count(&r->broker, BROKER_DISCONNECT), 0);
-}
-
-static void close_at_every_moment(void **state)
-{
-    struct rig *r = *state;
-    for (int ms = 0; ms < 12; ms++) {
-        rig_start(r);
-        rig_pause(r, ms);
-        rig_close(r);
-    }
-    r->broker.mute = true;
-    rig_start(r);
-    rig_pause(r, 50);
-    assert_state_has(r, "greeting");
-    rig_close(r);
-}
+/* Hanging. */
 
 // A listener whose queue is full: the kernel lets a connect wait for minutes.
 struct blackhole {
@@ -902,9 +814,6 @@ int main(void)
         TEST(an_old_session_is_renewed_after_poison),
         TEST(taken_over_is_no_reason_to_fight),
         TEST(a_broker_that_shuts_down_comes_back),
-        TEST(says_goodbye),
-        TEST(leaves_what_is_held_with_the_broker),
-        TEST(close_at_every_moment),
         TEST(close_while_a_connect_hangs),
         TEST(a_host_that_does_not_answer_is_given_up),
         TEST(a_broker_that_does_not_answer_is_given_up),
