@@ -64,6 +64,10 @@ static enum err change(struct operation_call *c, enum event_kind kind, const cha
     if (e)
         return e;
     struct arena *a = &c->answer->arena;
+    if (kind == EV_APPROVE && !id.quarantined) {
+        answer_say(c->answer, STR_FMT " is not in quarantine: there is nothing to approve.", STR_ARG(op_jid(a, &id)));
+        return ERR_OK;
+    }
     struct event ev = {.kind = kind, .component = id.component};
     ev.to = (struct jid){arena_dup(a, id.local), arena_dup(a, id.domain), STR_NONE};
     answer_say(c->answer, STR_FMT " is %s.", STR_ARG(op_jid(a, &id)), done);

@@ -135,12 +135,39 @@ static void step_for(struct operation_call *c, enum event_kind kind, const struc
     arena_finish(&a);
 }
 
+// What is between the user and the contact: enum subscription, 0 for nothing.
+static unsigned state_with(const struct operation_call *c, const struct identity_view *id)
+{
+    struct subscription_view s;
+    for (uint32_t at = 0; bridge_next_subscription(c->hub->bridge, c->user, &at, &s);) {
+        if (str_eq(s.local, id->local) && str_eq(s.domain, id->domain))
+            return s.state;
+    }
+    return 0;
+}
+
+// Another component than the one that was spoken to may be the contact's.
+static bool reachable(struct operation_call *c, const struct identity_view *id)
+{
+    const struct hub_link *l = hub_link_at(c->hub, id->component);
+    return l && component_state(l->component) == COMPONENT_UP;
+}
+
 enum err op_add(struct operation_call *c, struct errmsg *msg)
 {
     struct identity_view id;
     enum err e = op_identity(c, c->args[0], &id, msg);
     if (e)
         return e;
+    if (state_with(c, &id) & SUB_TO_USER) {
+        answer_say(c->answer,
+                   STR_FMT "@" STR_FMT
+                           " is added already. If your client does not show it: remove it here, then add it.",
+                   STR_ARG(id.local), STR_ARG(id.domain));
+        return ERR_OK;
+    }
+    if (!reachable(c, &id))
+        return err_set(msg, ERR_UNAVAILABLE, STR_FMT " has no connection now: nothing was asked", STR_ARG(id.domain));
     answer_say(c->answer, STR_FMT "@" STR_FMT " asks to be added: accept it in your client.", STR_ARG(id.local),
                STR_ARG(id.domain));
     step_for(c, EV_OFFER, &id);
@@ -153,6 +180,11 @@ enum err op_remove(struct operation_call *c, struct errmsg *msg)
     enum err e = op_identity(c, c->args[0], &id, msg);
     if (e)
         return e;
+    if (!state_with(c, &id)) {
+        answer_say(c->answer, STR_FMT "@" STR_FMT " was not added. What your client has of it you can delete there.",
+                   STR_ARG(id.local), STR_ARG(id.domain));
+        return ERR_OK;
+    }
     answer_say(c->answer, STR_FMT "@" STR_FMT " is removed. Your client may keep the entry until you delete it.",
                STR_ARG(id.local), STR_ARG(id.domain));
     step_for(c, EV_WITHDRAW, &id);
@@ -163,8 +195,10 @@ enum err op_register(struct operation_call *c, struct errmsg *msg)
 {
     if (bridge_registered(c->hub->bridge, c->link->number, c->user))
         return err_set(msg, ERR_EXISTS, "you are registered already");
-    answer_say(c->answer, "You are registered. The contacts you may see will ask to be added.");
     step_for(c, EV_REGISTER, NULL);
+    if (!bridge_registered(c->hub->bridge, c->link->number, c->user)) // who operates the bridge may use all commands
+        return err_set(msg, ERR_FORBIDDEN, "you may not register: no rule allows it");
+    answer_say(c->answer, "You are registered. The contacts you may see will ask to be added.");
     return ERR_OK;
 }
 
