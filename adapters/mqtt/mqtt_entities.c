@@ -172,6 +172,15 @@ static char *dump(const json_t *v)
     return text;
 }
 
+bool mqtt_entities_readable(struct str blob)
+{
+    json_t *root = json_read(blob, MQTT_ENTITIES_MAX, NULL);
+    bool good = json_integer_value(json_object_get(root, "v")) == ENTITIES_VERSION;
+
+    json_decref(root);
+    return good;
+}
+
 struct mqtt_entities *mqtt_entities_read(struct str blob)
 {
     json_t *root = json_read(blob, MQTT_ENTITIES_MAX, NULL);

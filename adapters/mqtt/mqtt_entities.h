@@ -29,6 +29,7 @@ struct mqtt_spec *mqtt_entities_spec(struct mqtt_entities *e, const struct mqtt_
 bool mqtt_entities_built(const struct mqtt_entities *e, struct str topic);
 
 struct str mqtt_entities_write(const struct mqtt_entities *e, struct arena *a); // JSON
-struct mqtt_entities *mqtt_entities_read(struct str blob);                      // owned, NULL: not readable
+bool mqtt_entities_readable(struct str blob);
+struct mqtt_entities *mqtt_entities_read(struct str blob); // owned, NULL: not readable
 
 #endif

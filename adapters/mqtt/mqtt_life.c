@@ -108,7 +108,8 @@ void mqtt_life_row(struct mqtt_model *m, struct str key, struct str blob)
         m->row_cap = m->row_cap ? 2 * m->row_cap : 64;
         m->rows = mem_realloc(m->rows, m->row_cap, sizeof(*m->rows));
     }
-    m->rows[m->row_count++] = (struct mqtt_row){mem_dup(key.p, key.n), mem_dup(blob.p, blob.n), blob.n};
+    m->rows[m->row_count++] =
+        (struct mqtt_row){.key = mem_dup(key.p, key.n), .blob = mem_dup(blob.p, blob.n), .n = blob.n};
 }
 
 void mqtt_life_rows_finish(struct mqtt_model *m)
@@ -119,7 +120,7 @@ void mqtt_life_rows_finish(struct mqtt_model *m)
     }
     mem_free(m->rows);
     m->rows = NULL;
-    m->row_count = m->row_cap = 0;
+    m->row_count = m->row_cap = m->unread_configs = 0;
 }
 
 static bool is_config(const struct mqtt_row *row, struct str *key)
@@ -130,14 +131,36 @@ static bool is_config(const struct mqtt_row *row, struct str *key)
     return str_starts(name, STR(CONFIG_ROW));
 }
 
-static void apply_config(struct mqtt_model *m, struct str key, struct str blob)
+// What somebody else has written, or the disk has damaged, is no reason to end what users have subscribed to: the
+// device begins anew when it is heard.
+static void keep_unread(struct mqtt_model *m, struct mqtt_row *row)
 {
+    row->unread = true;
+    log_warn(&m->log, LOG_MSG("what is stored of a device cannot be read: it begins anew"), LOG_C("key", row->key));
+}
+
+static void apply_config(struct mqtt_model *m, struct str key, struct mqtt_row *row)
+{
+    struct str blob = {row->blob, row->n};
     struct mqtt_device *d = mqtt_registry_find(&m->registry, key) ? NULL : mqtt_found_restore(m, key, blob);
 
     if (d)
         mqtt_life_add(m, d);
+    else if (m->setup.discovery->enabled && !mqtt_entities_readable(blob))
+        keep_unread(m, row);
     else
         drop_rows(m, key);
+    m->unread_configs += row->unread;
+}
+
+static bool is_unread(const struct mqtt_model *m, struct str key)
+{
+    struct str name;
+
+    for (size_t i = 0; m->unread_configs && i < m->row_count; i++)
+        if (m->rows[i].unread && is_config(&m->rows[i], &name) && str_eq(name, key))
+            return true;
+    return false;
 }
 
 static struct mqtt_spec *profile_named(struct mqtt_model *m, struct str name)
@@ -175,19 +198,22 @@ static struct mqtt_device *device_of(struct mqtt_model *m, struct str key, const
     return s ? mqtt_life_make(m, s, &c) : NULL;
 }
 
-static void apply_state(struct mqtt_model *m, struct str key, struct str blob)
+static void apply_state(struct mqtt_model *m, struct mqtt_row *row)
 {
-    json_t *state = mqtt_state_parse(blob);
+    struct str key = str_c(row->key);
+    json_t *state = mqtt_state_parse((struct str){row->blob, row->n});
     struct mqtt_device *d = mqtt_registry_find(&m->registry, key);
 
     if (!d && state)
         d = device_of(m, key, state);
     if (d && state)
         mqtt_state_read(d, state, &m->t);
-    if (!d)
-        drop_rows(m, key);
-    else if (state)
+    if (!state)
+        keep_unread(m, row);
+    else if (d)
         mqtt_tell_clean(m, d); // what was read need not be written
+    else if (!is_unread(m, key))
+        drop_rows(m, key);
     json_decref(state);
 }
 
@@ -197,10 +223,10 @@ void mqtt_life_apply(struct mqtt_model *m)
 
     for (size_t i = 0; i < m->row_count; i++) // descriptions first: states are of what they describe
         if (is_config(&m->rows[i], &key))
-            apply_config(m, key, (struct str){m->rows[i].blob, m->rows[i].n});
+            apply_config(m, key, &m->rows[i]);
     for (size_t i = 0; i < m->row_count; i++) {
         if (!is_config(&m->rows[i], &key))
-            apply_state(m, str_c(m->rows[i].key), (struct str){m->rows[i].blob, m->rows[i].n});
+            apply_state(m, &m->rows[i]);
         arena_reset(&m->scratch);
     }
     mqtt_life_rows_finish(m);

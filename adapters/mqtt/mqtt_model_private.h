@@ -24,6 +24,7 @@ enum {
 struct mqtt_row {     // restored, until the start
     char *key, *blob; // owned
     size_t n;
+    bool unread; // what nobody could read
 };
 
 struct mqtt_setup {              // what the configuration says
@@ -53,7 +54,7 @@ struct mqtt_model {
     struct map memos; // topic -> struct memo
     struct mqtt_pendings pending;
     struct mqtt_row *rows; // owned
-    size_t row_count, row_cap;
+    size_t row_count, row_cap, unread_configs;
 
     struct mqtt_link_state link;
     bool correlates; // answers to commands bring what they were sent with: MQTT 5

@@ -243,8 +243,11 @@ static enum err restore_identity(struct bridge *b, const struct row *row)
         .since = row->since,
         .part = {row->local, row->scope, row->key, row->name, row->cls, row->group},
     };
-    if (!identity_add(&b->map.identities, &spec))
+    struct identity *id = identity_add(&b->map.identities, &spec);
+    if (!id)
         return ERR_EXISTS;
+    if (s->number) // nobody has said that it is gone; its adapter will tell, before a link is up, what it knows
+        id->show = SHOW_XA;
     s->count++;
     return ERR_OK;
 }
