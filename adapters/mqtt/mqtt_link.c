@@ -12,9 +12,9 @@
  * again, so that the library cannot send them later. Then WAITING, by the class of the failure. A peer that hangs (name
  * server, connect, TLS, CONNACK) is given up in time; its thread ends by itself.
  *
- * Poison: when the library cannot pass a message, batches shrink to one so that all before it is acknowledged; at the
- * third failure the session is given up. If the message comes back all the same it is a retained one: then the next
- * clean session is subscribed without retained messages (MQTT 5). */
+ * Poison: when the library cannot pass a message, batches shrink to one so that all before it is acknowledged, however
+ * much that is; at the third failure without progress the session is given up. If the message comes back all the same
+ * it is a retained one: then the next clean session is subscribed without retained messages (MQTT 5). */
 #include "adapters/mqtt/mqtt_conn.h"
 #include "adapters/mqtt/mqtt_settings.h"
 #include "adapters/mqtt/mqtt_subs.h"
@@ -82,6 +82,7 @@ struct mqtt_link {
     bool old_broker;   // MQTT 5 was refused
     bool outage;       // down() was said
     unsigned strikes;  // failures by a message, since an acknowledged one
+    bool careful;      // it may come again: one at a time
     unsigned poisoned; // clean sessions for it
     bool clean;        // the next connection gives up the session
     bool renew;        // this one did, and would keep none (MQTT 3.1.1)
@@ -245,6 +246,7 @@ static void forgive(struct mqtt_link *l)
     for (size_t i = 0; i < MQTT_RETRIES; i++)
         backoff_reset(&l->backoff[i]);
     l->strikes = 0;
+    l->careful = false;
     if (l->poisoned < RETAINED_OFF)
         l->poisoned = 0;
 }
@@ -253,10 +255,12 @@ static void forgive(struct mqtt_link *l)
 static void strike(struct mqtt_link *l, const struct mqtt_fault *f)
 {
     l->strikes++;
+    l->careful = true;
     log_warn(&l->log, LOG_MSG("a message cannot be read"), LOG_INT("time", l->strikes), LOG_C("reason", f->text));
     if (l->strikes < STRIKES)
         return;
     l->strikes = 0;
+    l->careful = false;
     l->poisoned++;
     l->clean = true;
     log_error(
@@ -266,9 +270,14 @@ static void strike(struct mqtt_link *l, const struct mqtt_fault *f)
     l->ev->poison(l->ud, f->text);
 }
 
+static bool steady(const struct mqtt_link *l)
+{
+    return in_state(l, UP) && now(l) - l->fsm.since >= STEADY_MS;
+}
+
 static void go_down(struct mqtt_link *l, const struct mqtt_fault *f, bool poisoned)
 {
-    if (in_state(l, UP) && now(l) - l->fsm.since >= STEADY_MS)
+    if (steady(l))
         forgive(l);
     drop_conn(l);
     enum mqtt_retry retry = poisoned && l->poisoned < RETAINED_OFF ? MQTT_RETRY_POISON : f->retry;
@@ -323,7 +332,7 @@ static void read_some(struct mqtt_link *l)
         return;
     l->batch = 0;
     l->batch_durable = false;
-    l->more = mqtt_conn_read(l->conn, l->strikes ? 1 : MQTT_LINK_BATCH);
+    l->more = mqtt_conn_read(l->conn, l->careful ? 1 : MQTT_LINK_BATCH);
     if (l->batch == 0)
         return;
     l->held = true;
@@ -379,6 +388,8 @@ static void on_wake(void *ud)
 static void tick(struct mqtt_link *l)
 {
     timer_set(&l->timer, now(l) + TICK_MS);
+    if (l->careful && steady(l))
+        forgive(l); // the message has gone, as by its expiry
     int64_t held_ms = l->held ? now(l) - l->held_since : 0;
     if (!withheld(l))
         mqtt_conn_misc(l->conn);

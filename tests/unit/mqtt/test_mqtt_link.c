@@ -615,6 +615,54 @@ static void retained_poison(struct broker *b, void *ud)
     broker_publish(b, STR("bad\001topic"), STR("x"), 1, true, 3);
 }
 
+enum { BACKLOG = 100 };
+
+static void poison_behind_a_backlog(struct broker *b, void *ud)
+{
+    (void)ud;
+    if (broker_last(b, BROKER_CONNECT)->flags & 2)
+        return;
+    for (int i = (int)broker_count(b, BROKER_PUBACK) + 1; i <= BACKLOG; i++)
+        broker_publish(b, STR("good"), STR("x"), 1, false, i);
+    broker_publish(b, STR("bad\001topic"), STR("x"), 1, false, BACKLOG + 1);
+}
+
+static void a_backlog_before_poison_is_taken_at_once(void **state)
+{
+    struct rig *r = *state;
+    r->broker.accepted = poison_behind_a_backlog;
+    r->broker.session_present = true;
+    rig_start(r);
+    assert_true(AWAIT(r, got_poison, 1));
+    assert_int_equal(broker_count(&r->broker, BROKER_PUBACK), BACKLOG);
+    assert_int_equal(r->broker.connections, 5); // all, one by one, twice nothing, clean
+}
+
+static bool reads_in_batches(struct rig *r)
+{
+    if (rig_is_up(r) && r->messages >= r->expected) {
+        publish_many(r, 0, 4);
+        r->expected = r->messages + 4;
+    }
+    return r->largest > 1;
+}
+
+static void one_failure_is_forgiven(void **state)
+{
+    struct rig *r = *state;
+    r->broker.accepted = retained_poison;
+    rig_start(r);
+    assert_true(rig_wait(r, rig_is_down, 3000));
+    r->broker.accepted = NULL;
+    assert_true(AWAIT(r, got_ups, 2));
+    int64_t since = loop_now(r->loop);
+    r->expected = r->messages;
+    assert_true(rig_wait(r, reads_in_batches, 15000));
+    assert_in_range(loop_now(r->loop) - since, 9000, 15000); // until then one at a time
+    assert_int_equal(r->poisons, 0);
+    assert_true(rig_is_up(r));
+}
+
 static bool retained_off(struct rig *r)
 {
     const struct broker_packet *s = broker_last(&r->broker, BROKER_SUBSCRIBE);
@@ -810,6 +858,8 @@ int main(void)
         TEST(in_flight_when_it_broke_fails_once),
         TEST(a_thousand_publishes),
         TEST(poison_costs_the_session_once),
+        TEST(a_backlog_before_poison_is_taken_at_once),
+        TEST(one_failure_is_forgiven),
         TEST(retained_poison_is_not_asked_for),
         TEST(an_old_session_is_renewed_after_poison),
         TEST(taken_over_is_no_reason_to_fight),
