@@ -61,6 +61,7 @@ struct mqtt_device {
     bool changed;                   // a headline passed its deadband since
     bool alerted;                   // since it was stored: that does not wait long
     bool introduced;                // its identity was told
+    bool settled; // it was stored before: who describes it anew changes what somebody may have approved
 };
 
 // A device of the spec; the key (at most MQTT_KEY_MAX bytes) and the captures are copied.

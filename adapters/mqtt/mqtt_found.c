@@ -272,6 +272,49 @@ static enum err prepare(struct mqtt_model *m, const struct mqtt_device *d, struc
     return err_set(msg, ERR_LIMIT, "the device has too many topics, readings or controls");
 }
 
+/* What an admin has approved, and somebody describes anew */
+
+static const struct mqtt_control *new_control(const struct mqtt_spec *old, const struct mqtt_spec *s, uint16_t *from)
+{
+    for (; *from < s->control_count; ++*from) {
+        const struct mqtt_control *c = &s->controls[*from];
+        bool known = false;
+        for (uint16_t i = 0; i < old->control_count && !known; i++)
+            known = str_eq(old->controls[i].topic.text, c->topic.text);
+        if (!known)
+            return c;
+    }
+    return NULL;
+}
+
+static enum err may_grow(struct mqtt_model *m, const struct mqtt_device *d, const struct change *c, struct errmsg *msg)
+{
+    uint16_t from = 0;
+
+    if (!d->settled || !new_control(d->spec, c->spec, &from) || ratelimit_take(&m->creations, m->t.now))
+        return ERR_OK;
+    return err_set(msg, ERR_LIMIT, "too many new devices and controls a minute");
+}
+
+static void tell_growth(struct mqtt_model *m, const struct mqtt_device *d, const struct mqtt_spec *s, struct str topic)
+{
+    struct str name = arena_dup(&m->scratch, mqtt_device_name(d, &m->scratch));
+    const struct mqtt_control *c;
+    uint16_t from = 0;
+
+    if (!d->settled)
+        return;
+    if (!str_eq(d->spec->name, s->name))
+        mqtt_tell_notice(m, arena_printf(&m->scratch,
+                                         "discovery: " STR_FMT " is called " STR_FMT " from now on, by " STR_FMT,
+                                         STR_ARG(name), STR_ARG(s->name), STR_ARG(topic)));
+    for (; (c = new_control(d->spec, s, &from)); from++)
+        mqtt_tell_notice(m, arena_printf(&m->scratch,
+                                         "discovery: " STR_FMT " has a new control, " STR_FMT
+                                         ", which writes to " STR_FMT ", by " STR_FMT,
+                                         STR_ARG(name), STR_ARG(c->name), STR_ARG(c->topic.text), STR_ARG(topic)));
+}
+
 static void create(struct mqtt_model *m, const struct mqtt_found *found, const struct change *c)
 {
     const struct mqtt_captures none = {.count = 0};
@@ -294,17 +337,20 @@ static enum err accept(struct mqtt_model *m, struct str topic, const struct mqtt
     e = prepare(m, d, topic, found, &c, msg);
     if (e != ERR_OK)
         return e;
-    if (!d && (e = room_for_one(m, topic, holder, msg)) != ERR_OK) {
+    e = d ? may_grow(m, d, &c, msg) : room_for_one(m, topic, holder, msg);
+    if (e != ERR_OK) {
         change_drop(&c);
         return e;
     }
     m->stat.refused_discoveries += c.refused;
     if (holder && holder != d)
         withdraw(m, holder, topic);
-    if (d)
+    if (d) {
+        tell_growth(m, d, c.spec, topic);
         rebuild(m, d, c.entities, c.spec);
-    else
+    } else {
         create(m, found, &c);
+    }
     return ERR_OK;
 }
 

@@ -198,6 +198,13 @@ static struct mqtt_device *device_of(struct mqtt_model *m, struct str key, const
     return s ? mqtt_life_make(m, s, &c) : NULL;
 }
 
+// What was read need not be written.
+static void settle(struct mqtt_model *m, struct mqtt_device *d)
+{
+    mqtt_tell_clean(m, d);
+    d->settled = true;
+}
+
 static void apply_state(struct mqtt_model *m, struct mqtt_row *row)
 {
     struct str key = str_c(row->key);
@@ -211,7 +218,7 @@ static void apply_state(struct mqtt_model *m, struct mqtt_row *row)
     if (!state)
         keep_unread(m, row);
     else if (d)
-        mqtt_tell_clean(m, d); // what was read need not be written
+        settle(m, d);
     else if (!is_unread(m, key))
         drop_rows(m, key);
     json_decref(state);

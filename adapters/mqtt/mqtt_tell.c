@@ -96,6 +96,7 @@ void mqtt_tell_row(struct mqtt_model *m, struct str key, struct str blob)
 void mqtt_tell_state(struct mqtt_model *m, struct mqtt_device *d)
 {
     mqtt_tell_clean(m, d);
+    d->settled = true;
     mqtt_tell_row(m, mqtt_device_key(d), mqtt_state_write(d, &m->t, &m->scratch));
 }
 

@@ -374,6 +374,33 @@ static void quarantine(void **state)
     rig_finish(&r);
 }
 
+// Somebody has approved it as it was: who makes more of it is told of.
+static void what_was_approved_grows_in_sight(void **state)
+{
+    static const char front[] = "{\"state_topic\":\"zigbee2mqtt/F\",\"name\":\"T\",\"device\":{\"ids\":\"f\",\"name\":"
+                                "\"Front\"}}";
+    static const char more[] = "{\"command_topic\":\"cmnd/lock\",\"name\":\"Lock\",\"device\":{\"ids\":\"f\",\"name\":"
+                               "\"Garage\"}}";
+    struct rig r;
+
+    (void)state;
+    start(&r, open_config);
+    discover_bulb(&r); // several messages that make one device are no news
+    rig_retained(&r, "homeassistant/sensor/f/t/config", front);
+    rig_pass(&r, 10000);
+    rig_retained(&r, "homeassistant/sensor/f/t/config", front);
+    assert_int_equal(rig_count(&r, EV_NOTICE), 0);
+    rig_retained(&r, "homeassistant/switch/f/l/config", more);
+    assert_int_equal(rig_count(&r, EV_NOTICE), 2);
+    assert_str(rig_last(&r, EV_NOTICE, NULL)->body,
+               "discovery: Front has a new control, lock, which writes to cmnd/lock, "
+               "by homeassistant/switch/f/l/config");
+    rig_pass(&r, 10000);
+    rig_retained(&r, "homeassistant/switch/f/l/config", more);
+    assert_int_equal(rig_count(&r, EV_NOTICE), 2);
+    rig_finish(&r);
+}
+
 static void disabled(void **state)
 {
     struct rig r;
@@ -896,6 +923,7 @@ int main(void)
         cmocka_unit_test(other_components),
         cmocka_unit_test(device_message),
         cmocka_unit_test(quarantine),
+        cmocka_unit_test(what_was_approved_grows_in_sight),
         cmocka_unit_test(disabled),
         cmocka_unit_test(survives_without_broker),
         cmocka_unit_test(refused),
