@@ -65,7 +65,8 @@ static void make_correlation(struct mqtt_pending *p)
 }
 
 struct mqtt_pending *mqtt_pendings_add(struct mqtt_pendings *p, const struct mqtt_device *d,
-                                       const struct mqtt_request *r, struct str reply, bool sure, int64_t now)
+                                       const struct mqtt_request *r, struct str reply, enum mqtt_known known,
+                                       int64_t now)
 {
     if (p->count == MQTT_PENDING_MAX)
         return NULL;
@@ -76,8 +77,10 @@ struct mqtt_pending *mqtt_pendings_add(struct mqtt_pendings *p, const struct mqt
     p->count++;
     *one = (struct mqtt_pending){.id = ++p->last_id, .device = d->handle};
     one->control = (uint16_t)(r->control - d->spec->controls);
-    one->confirms = shows || (reply.n && sure);
-    one->unsure = reply.n && !sure;
+    one->shows = shows;
+    one->known = known;
+    one->confirms = shows || (reply.n && known != MQTT_KNOWN_NOT);
+    one->unsure = reply.n && known == MQTT_KNOWN_NOT;
     one->wanted = mem_dup(r->wanted.p, r->wanted.n);
     one->reply = reply.n ? mem_dup(reply.p, reply.n) : NULL;
     one->deadline = now + (one->confirms ? MQTT_CONFIRM_TIMEOUT : MQTT_PUBACK_TIMEOUT);
@@ -101,6 +104,13 @@ void mqtt_pending_answered(struct mqtt_pending *p)
 {
     mem_free(p->reply);
     p->reply = NULL;
+}
+
+void mqtt_pendings_doubt(struct mqtt_pendings *p, struct str topic)
+{
+    for (struct mqtt_pending *one = NULL; (one = mqtt_pendings_next(p, one));)
+        if (one->reply && one->known == MQTT_KNOWN_BY_CORRELATION && str_eq_c(topic, one->reply))
+            one->unsure = true;
 }
 
 void mqtt_pending_done(struct mqtt_pending *p, int64_t now, const struct log_ctx *log)

@@ -2,7 +2,9 @@
  *
  * Happy path: published -> PUBACK -> the state shows what was wanted, or the answer comes to the response topic ->
  * DONE. A device that describes neither is done at the PUBACK, and so is one whose answer could not be told from
- * another (MQTT 3.1.1): what it then answers is awaited only to be passed over. The echo may overtake the PUBACK.
+ * another (MQTT 3.1.1): what it then answers is awaited only to be passed over. Over MQTT 5 its answer is awaited for
+ * its correlation, which a device of MQTT 3.1.1 behind the same broker leaves out: when only such answers came that may
+ * be another's, it is done as well, at its deadline. The echo may overtake the PUBACK.
  * Failures: the broker refuses (FAILED at once); no confirmation in 5 s; no PUBACK in 30 s, after which the command has
  * expired at the broker; the device is forgotten or described anew meanwhile. Each ends in exactly one outcome. */
 #ifndef SPANDREL_MQTT_PENDING_H
@@ -21,6 +23,12 @@ enum {
     MQTT_CORRELATION = 16,           // bytes
 };
 
+enum mqtt_known { // by what an answer is known to be one to this command
+    MQTT_KNOWN_NOT,
+    MQTT_KNOWN_BY_CORRELATION,
+    MQTT_KNOWN_BY_TOPIC, // the device's alone, and nothing else was awaited there; by correlation too
+};
+
 struct mqtt_pending {
     struct list_node node;
     uint64_t token;  // of the asker, 0: it wants no outcome
@@ -28,9 +36,11 @@ struct mqtt_pending {
     uint32_t device; // handle
     uint16_t control;
     bool confirms; // the device tells when it is done
-    bool unsure;   // its answer may be another's: it counts for nothing
-    char *wanted;  // owned
-    char *reply;   // owned: response topic, or NULL
+    bool shows;    // by its state
+    bool unsure;   // an answer that comes, or came, may be another's: it counts for nothing
+    enum mqtt_known known;
+    char *wanted; // owned
+    char *reply;  // owned: response topic, or NULL
     char correlation[MQTT_CORRELATION + 1];
     int64_t deadline; // monotonic ms
     struct fsm fsm;
@@ -48,15 +58,17 @@ struct mqtt_pendings {
 
 void mqtt_pendings_init(struct mqtt_pendings *p);
 void mqtt_pendings_finish(struct mqtt_pendings *p);
-// A new one, SENT, with id and correlation; NULL when there are too many. `sure`: its answer will be known by its
-// correlation, or by being the only one that can come.
+// A new one, SENT, with id and correlation; NULL when there are too many.
 struct mqtt_pending *mqtt_pendings_add(struct mqtt_pendings *p, const struct mqtt_device *d,
-                                       const struct mqtt_request *r, struct str reply, bool sure, int64_t now);
+                                       const struct mqtt_request *r, struct str reply, enum mqtt_known known,
+                                       int64_t now);
 // The broker has it; what neither confirms nor may be answered yet is then DONE.
 void mqtt_pending_taken(struct mqtt_pendings *p, struct mqtt_pending *one, int64_t now, const struct log_ctx *log);
 void mqtt_pending_done(struct mqtt_pending *p, int64_t now, const struct log_ctx *log);
 // Its answer, which counts for nothing, has come.
 void mqtt_pending_answered(struct mqtt_pending *p);
+// An answer came that may be to any that waits on the topic for its correlation.
+void mqtt_pendings_doubt(struct mqtt_pendings *p, struct str topic);
 // Drops it, which must be DONE.
 void mqtt_pendings_remove(struct mqtt_pendings *p, struct mqtt_pending *one);
 

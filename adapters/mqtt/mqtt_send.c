@@ -77,8 +77,11 @@ bool mqtt_send_answered(struct mqtt_model *m, const struct mqtt_message *msg)
 
     if (!p || msg->retain)
         return false;
-    if (p->unsure) {
-        pass_over(m, p);
+    if (!msg->correlation.n && p->known != MQTT_KNOWN_BY_TOPIC) {
+        if (p->known == MQTT_KNOWN_NOT)
+            pass_over(m, p);
+        else
+            mqtt_pendings_doubt(&m->pending, msg->topic);
         return true;
     }
     struct str text = mqtt_value_text(&m->scratch, msg->payload), name = control_of(device_of(m, p), p)->name;
@@ -105,15 +108,19 @@ static struct str not_published(struct mqtt_model *m, enum err e, const char *wh
                         why);
 }
 
+static struct str sent_text(struct mqtt_model *m, const struct mqtt_pending *p)
+{
+    const char *but = !p->unsure    ? "this device does not confirm"
+                      : p->confirms ? "its answer cannot be told from others"
+                                    : "over MQTT 3.1.1 its answer cannot be told from others";
+
+    return arena_printf(&m->scratch, STR_FMT ": sent; %s", STR_ARG(control_of(device_of(m, p), p)->name), but);
+}
+
 // All that will be known of it.
 static void sent(struct mqtt_model *m, struct mqtt_pending *p)
 {
-    const struct mqtt_device *d = device_of(m, p);
-
-    outcome(m, d, p->token, ERR_OK,
-            arena_printf(&m->scratch, STR_FMT ": sent; %s", STR_ARG(control_of(d, p)->name),
-                         p->unsure ? "over MQTT 3.1.1 its answer cannot be told from others"
-                                   : "this device does not confirm"));
+    outcome(m, device_of(m, p), p->token, ERR_OK, sent_text(m, p));
     p->token = 0;
     mqtt_pending_taken(&m->pending, p, m->t.now, &m->log);
     if (!p->reply)
@@ -149,12 +156,22 @@ static struct str silence(struct mqtt_model *m, const struct mqtt_pending *p)
                         STR_ARG(now_is(m, d, c)));
 }
 
+// The broker took it, and something was answered.
+static bool answered_perhaps(const struct mqtt_pending *p)
+{
+    return p->unsure && p->confirms && !p->shows && p->fsm.state == MQTT_PENDING_TAKEN;
+}
+
 void mqtt_send_tick(struct mqtt_model *m)
 {
     struct mqtt_pending *p;
 
-    while ((p = mqtt_pendings_due(&m->pending, m->t.now)))
-        end(m, p, ERR_TIMEOUT, silence(m, p));
+    while ((p = mqtt_pendings_due(&m->pending, m->t.now))) {
+        if (answered_perhaps(p))
+            end(m, p, ERR_OK, sent_text(m, p));
+        else
+            end(m, p, ERR_TIMEOUT, silence(m, p));
+    }
 }
 
 /* Requests */
@@ -185,16 +202,17 @@ static enum err publish(struct mqtt_model *m, struct asked *q, struct mqtt_pendi
     return m->host.publish(m->ud, &out);
 }
 
-// Whether its answer can be known as such. Without a correlation (MQTT 3.1.1) it must come to a topic that is the
-// device's alone, as of one that answers there whether it is asked to or not, and no other may be awaited there.
-static bool recognisable(struct mqtt_model *m, const struct asked *q, struct str reply)
+// By what its answer can be known as such. Without a correlation (the device or our link speaks MQTT 3.1.1) it must
+// come to a topic that is the device's alone, as of one that answers there whether it is asked to or not, and no other
+// may be awaited there. That our link correlates says nothing about the device.
+static enum mqtt_known known_by(struct mqtt_model *m, const struct asked *q, struct str reply)
 {
     const struct mqtt_control *c = q->request.control;
 
-    if (m->correlates)
-        return true;
-    return (q->device->spec->captures & ~c->response.captures) == 0 &&
-           !mqtt_pendings_by_reply(&m->pending, reply, STR_NONE);
+    if ((q->device->spec->captures & ~c->response.captures) == 0 &&
+        !mqtt_pendings_by_reply(&m->pending, reply, STR_NONE))
+        return MQTT_KNOWN_BY_TOPIC;
+    return m->correlates ? MQTT_KNOWN_BY_CORRELATION : MQTT_KNOWN_NOT;
 }
 
 static enum err command(struct mqtt_model *m, struct asked *q)
@@ -204,8 +222,8 @@ static enum err command(struct mqtt_model *m, struct asked *q)
 
     mqtt_device_captures(q->device, &captures);
     struct str reply = mqtt_pattern_topic(&m->scratch, &c->response, &captures);
-    bool sure = recognisable(m, q, reply);
-    struct mqtt_pending *p = mqtt_pendings_add(&m->pending, q->device, &q->request, reply, sure, m->t.now);
+    enum mqtt_known known = known_by(m, q, reply);
+    struct mqtt_pending *p = mqtt_pendings_add(&m->pending, q->device, &q->request, reply, known, m->t.now);
     if (!p)
         return err_set(&q->msg, ERR_AGAIN, "too many commands are on their way");
     p->token = q->ev->token;

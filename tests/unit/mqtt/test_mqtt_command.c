@@ -275,7 +275,10 @@ static void answer_by_response_topic(void **state)
     mqtt_model_message(r.m, &msg, r.now, r.wall);
     check_outcome(&r, 2, ERR_OK, "query: 42 apples");
     assert_null(outcome(&r, 1));
-    msg.correlation = STR_NONE; // left out by the device: the oldest
+    msg.correlation = STR_NONE; // left out: it may be to anything
+    mqtt_model_message(r.m, &msg, r.now, r.wall);
+    assert_null(outcome(&r, 1));
+    msg.correlation = r.published[0].correlation;
     msg.payload = STR("\xff\x00\x01");
     mqtt_model_message(r.m, &msg, r.now, r.wall);
     check_outcome(&r, 1, ERR_OK, "query: [3 bytes binary]");
@@ -406,6 +409,94 @@ static void old_answers_on_a_shared_topic(void **state)
     rig_finish(&r);
 }
 
+/* MQTT 5, and devices behind the broker that do not speak it */
+
+static void answer(struct rig *r, const char *topic, const char *payload, struct str correlation)
+{
+    struct mqtt_message msg = {.topic = str_c(topic), .payload = str_c(payload), .correlation = correlation};
+
+    mqtt_model_message(r->m, &msg, r->now, r->wall);
+    rig_pass(r, 0);
+}
+
+static void ready_new(struct rig *r, const char *yaml)
+{
+    ready_old(r, yaml);
+    mqtt_model_protocol(r->m, MQTT_5);
+}
+
+#define SENT_5 "ask: sent; its answer cannot be told from others"
+
+// What a device answers without saying to what does not end the command of another.
+static void uncorrelated_on_a_shared_topic(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    ready_new(&r, OLD("bridge/replies"));
+    (void)rig_say(&r, "p/a", "ask x", 1);
+    (void)rig_say(&r, "p/b", "ask y", 2);
+    (void)rig_say(&r, "p/a", "level 5", 3);
+    for (size_t i = 0; i < 3; i++)
+        taken(&r, i);
+    rig_hear(&r, "bridge/replies", "b did y");
+    assert_null(outcome(&r, 1));
+    assert_null(outcome(&r, 2));
+    answer(&r, "bridge/replies", "a did x", r.published[0].correlation);
+    check_outcome(&r, 1, ERR_OK, "ask: a did x");
+    rig_pass(&r, 4999);
+    assert_null(outcome(&r, 2));
+    rig_pass(&r, 1);
+    check_outcome(&r, 2, ERR_OK, SENT_5);
+    check_outcome(&r, 3, ERR_TIMEOUT,
+                  "no confirmation from the device in 5 s; as far as is known level is 1"); // its state would tell
+    (void)rig_say(&r, "p/a", "ask z", 4);
+    taken(&r, 3);
+    (void)rig_say(&r, "p/a", "ask z", 5);
+    rig_pass(&r, 5000);
+    check_outcome(&r, 4, ERR_TIMEOUT, "no confirmation from the device in 5 s"); // nobody said anything
+    rig_finish(&r);
+}
+
+// What the broker has not taken was not answered, whatever came.
+static void uncorrelated_before_the_puback(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    ready_new(&r, OLD("bridge/replies"));
+    (void)rig_say(&r, "p/a", "ask x", 1);
+    rig_hear(&r, "bridge/replies", "whose?");
+    rig_pass(&r, 5000);
+    check_outcome(&r, 1, ERR_TIMEOUT, "no confirmation from the device in 5 s");
+    rig_finish(&r);
+}
+
+static void uncorrelated_on_the_devices_own_topic(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    ready_new(&r, OLD("p/{1}/re"));
+    (void)rig_say(&r, "p/a", "ask x", 1);
+    (void)rig_say(&r, "p/a", "ask y", 2);
+    (void)rig_say(&r, "p/a", "ask z", 3);
+    for (size_t i = 0; i < 3; i++)
+        taken(&r, i);
+    rig_hear(&r, "p/a/re", "of x");
+    check_outcome(&r, 1, ERR_OK, "ask: of x"); // it was the only one when it was sent
+    rig_hear(&r, "p/a/re", "of y, or late");
+    assert_null(outcome(&r, 2));
+    answer(&r, "p/a/re", "of z", r.published[2].correlation);
+    check_outcome(&r, 3, ERR_OK, "ask: of z");
+    rig_pass(&r, 5000);
+    check_outcome(&r, 2, ERR_OK, SENT_5);
+    (void)rig_say(&r, "p/a", "ask again", 4);
+    rig_hear(&r, "p/a/re", "again");
+    check_outcome(&r, 4, ERR_OK, "ask: again");
+    rig_finish(&r);
+}
+
 // Which version it is may change with each connection.
 static void protocol_of_the_connection(void **state)
 {
@@ -419,7 +510,7 @@ static void protocol_of_the_connection(void **state)
     (void)rig_say(&r, "p/a", "ask x", 1);
     taken(&r, 0);
     assert_null(outcome(&r, 1));
-    rig_hear(&r, "bridge/replies", "well");
+    answer(&r, "bridge/replies", "well", r.published[0].correlation);
     check_outcome(&r, 1, ERR_OK, "ask: well");
     rig_finish(&r);
 }
@@ -624,6 +715,9 @@ int main(void)
         cmocka_unit_test(old_answers_one_at_a_time),
         cmocka_unit_test(old_answer_that_is_not_sent),
         cmocka_unit_test(old_answers_on_a_shared_topic),
+        cmocka_unit_test(uncorrelated_on_a_shared_topic),
+        cmocka_unit_test(uncorrelated_before_the_puback),
+        cmocka_unit_test(uncorrelated_on_the_devices_own_topic),
         cmocka_unit_test(protocol_of_the_connection),
         cmocka_unit_test(answer_is_heard_as_well),
         cmocka_unit_test(offline_is_refused),

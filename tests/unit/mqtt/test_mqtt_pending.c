@@ -42,17 +42,17 @@ static int teardown(void **state)
     return 0;
 }
 
-static struct mqtt_pending *add_as(struct table *t, int control, const char *wanted, const char *reply, bool sure,
-                                   int64_t now)
+static struct mqtt_pending *add_as(struct table *t, int control, const char *wanted, const char *reply,
+                                   enum mqtt_known known, int64_t now)
 {
     const struct mqtt_request r = {.control = &t->spec->controls[control], .wanted = str_c(wanted)};
 
-    return mqtt_pendings_add(&t->p, t->d, &r, str_c(reply), sure, now);
+    return mqtt_pendings_add(&t->p, t->d, &r, str_c(reply), known, now);
 }
 
 static struct mqtt_pending *add(struct table *t, int control, const char *wanted, const char *reply, int64_t now)
 {
-    return add_as(t, control, wanted, reply, true, now);
+    return add_as(t, control, wanted, reply, MQTT_KNOWN_BY_CORRELATION, now);
 }
 
 static void end(struct table *t, struct mqtt_pending *p)
@@ -95,9 +95,9 @@ static void unsure(void **state)
 {
     struct table *t = *state;
 
-    assert_true(add_as(t, SHOWN, "on", "r", false, 0)->confirms); // by its state
+    assert_true(add_as(t, SHOWN, "on", "r", MQTT_KNOWN_NOT, 0)->confirms); // by its state
     end(t, mqtt_pendings_next(&t->p, NULL));
-    struct mqtt_pending *p = add_as(t, BLIND, "on", "r", false, 0);
+    struct mqtt_pending *p = add_as(t, BLIND, "on", "r", MQTT_KNOWN_NOT, 0);
     assert_true(p->unsure && !p->confirms);
     assert_int_equal(p->deadline, MQTT_PUBACK_TIMEOUT);
     mqtt_pending_taken(&t->p, p, 20000, NULL);
@@ -105,12 +105,30 @@ static void unsure(void **state)
     assert_int_equal(p->deadline, 20000 + MQTT_CONFIRM_TIMEOUT);
     assert_ptr_equal(mqtt_pendings_by_reply(&t->p, STR("r"), STR_NONE), p);
     end(t, p);
-    p = add_as(t, BLIND, "on", "r", false, 0);
+    p = add_as(t, BLIND, "on", "r", MQTT_KNOWN_NOT, 0);
     mqtt_pending_answered(p); // before the PUBACK
     assert_null(mqtt_pendings_by_reply(&t->p, STR("r"), STR_NONE));
     mqtt_pending_taken(&t->p, p, 1, NULL);
     assert_int_equal(p->fsm.state, MQTT_PENDING_DONE);
     mqtt_pendings_remove(&t->p, p);
+}
+
+// One that is known by its topic needs no correlation, one that is not known has none to wait for.
+static void doubt(void **state)
+{
+    struct table *t = *state;
+    struct mqtt_pending *alone = add_as(t, BLIND, "on", "r", MQTT_KNOWN_BY_TOPIC, 0);
+    struct mqtt_pending *first = add_as(t, BLIND, "on", "r", MQTT_KNOWN_BY_CORRELATION, 0);
+    struct mqtt_pending *second = add_as(t, SHOWN, "on", "r", MQTT_KNOWN_BY_CORRELATION, 0);
+    struct mqtt_pending *other = add_as(t, BLIND, "on", "s", MQTT_KNOWN_BY_CORRELATION, 0);
+
+    assert_false(first->unsure || second->unsure);
+    assert_true(alone->confirms && first->confirms);
+    mqtt_pendings_doubt(&t->p, STR("r"));
+    assert_true(first->unsure && second->unsure);
+    assert_true(first->confirms); // its own may still come
+    assert_false(alone->unsure || other->unsure);
+    assert_ptr_equal(mqtt_pendings_by_reply(&t->p, STR("r"), str_c(first->correlation)), first);
 }
 
 static void bounded(void **state)
@@ -228,6 +246,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_confirms, setup, teardown),
         cmocka_unit_test_setup_teardown(unsure, setup, teardown),
+        cmocka_unit_test_setup_teardown(doubt, setup, teardown),
         cmocka_unit_test_setup_teardown(bounded, setup, teardown),
         cmocka_unit_test_setup_teardown(nothing_twice, setup, teardown),
         cmocka_unit_test_setup_teardown(found_by_id, setup, teardown),
