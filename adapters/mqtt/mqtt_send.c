@@ -251,11 +251,20 @@ static enum err request_set(struct mqtt_model *m, struct asked *q)
     return command(m, q);
 }
 
+// Values, which who may only write to it is not told, by form or by words.
+static enum err may_read(struct asked *q)
+{
+    return q->ev->rights & RIGHT_READ ? ERR_OK : err_set(&q->msg, ERR_FORBIDDEN, "you may not read anything here");
+}
+
 static enum err request_get(struct mqtt_model *m, struct asked *q)
 {
     const struct mqtt_reading *r = &q->device->spec->readings[q->request.reading];
     struct str value = mqtt_status_reading(q->device, q->request.reading, &m->scratch);
+    enum err e = may_read(q);
 
+    if (e != ERR_OK)
+        return e;
     if (value.n == 0)
         return err_set(&q->msg, ERR_NOTFOUND, STR_FMT " has no value yet", STR_ARG(r->name));
     outcome(m, q->device, q->ev->token, ERR_OK,
@@ -265,6 +274,10 @@ static enum err request_get(struct mqtt_model *m, struct asked *q)
 
 static enum err request_status(struct mqtt_model *m, struct asked *q)
 {
+    enum err e = may_read(q);
+
+    if (e != ERR_OK)
+        return e;
     outcome(m, q->device, q->ev->token, ERR_OK, mqtt_status_full(q->device, &m->t, &m->scratch));
     return ERR_OK;
 }

@@ -52,6 +52,19 @@ static void check_outcome(const struct rig *r, uint64_t token, enum err want, co
     assert_str(ev->body, text);
 }
 
+static enum err submit(struct rig *r, const char *node, const char *value, unsigned rights, uint64_t token)
+{
+    const struct event_field field = {STR("value"), str_c(value)};
+    struct event ev = {.kind = EV_COMMAND, .now = r->now, .wall = r->wall, .token = token};
+
+    ev.key = STR(KEY);
+    ev.rights = rights;
+    ev.command = str_c(node);
+    ev.fields = &field;
+    ev.field_count = value ? 1 : 0;
+    return mqtt_model_send(r->m, &ev);
+}
+
 static void answers(void **state)
 {
     static const struct {
@@ -573,6 +586,28 @@ static void rights(void **state)
     rig_finish(&r);
 }
 
+// By chat as by form: who may write to it, and even set it, is told no value.
+static void reading_is_a_right(void **state)
+{
+    static const char *const asks[] = {"status", "get", "get power", "power", "brightness"};
+    const unsigned rights = RIGHT_SEE | RIGHT_SEND | RIGHT_COMMAND;
+    struct rig r;
+
+    (void)state;
+    ready(&r);
+    for (uint64_t i = 0; i < COUNT(asks); i++) {
+        (void)rig_say_as(&r, KEY, asks[i], rights, i + 1);
+        check_outcome(&r, i + 1, ERR_FORBIDDEN, "you may not read anything here");
+        (void)rig_say_as(&r, KEY, asks[i], RIGHT_SEE | RIGHT_READ, i + 101);
+        assert_int_equal(outcome(&r, i + 101)->kind, EV_DELIVERED);
+    }
+    assert_int_equal(submit(&r, "status", NULL, rights, 50), ERR_OK);
+    check_outcome(&r, 50, ERR_FORBIDDEN, "you may not read anything here");
+    (void)rig_say_as(&r, KEY, "label hello", rights, 51); // which needs none of it
+    assert_int_equal(r.publish_count, 1);
+    rig_finish(&r);
+}
+
 static void too_many_are_refused(void **state)
 {
     struct rig r;
@@ -607,19 +642,6 @@ static void no_token_no_outcome(void **state)
 
 /* Forms */
 
-static enum err submit(struct rig *r, const char *node, const char *value, uint64_t token)
-{
-    const struct event_field field = {STR("value"), str_c(value)};
-    struct event ev = {.kind = EV_COMMAND, .now = r->now, .wall = r->wall, .token = token};
-
-    ev.key = STR(KEY);
-    ev.rights = RIGHT_SEE | RIGHT_COMMAND;
-    ev.command = str_c(node);
-    ev.fields = &field;
-    ev.field_count = value ? 1 : 0;
-    return mqtt_model_send(r->m, &ev);
-}
-
 static void forms_are_typed(void **state)
 {
     const struct command *v;
@@ -653,17 +675,17 @@ static void forms_are_sent(void **state)
 
     (void)state;
     ready(&r);
-    assert_int_equal(submit(&r, "set_power", "1", 1), ERR_OK);
-    assert_int_equal(submit(&r, "set_brightness", "30", 2), ERR_OK);
-    assert_int_equal(submit(&r, "set_reboot", NULL, 3), ERR_OK);
+    assert_int_equal(submit(&r, "set_power", "1", RIGHT_COMMAND, 1), ERR_OK);
+    assert_int_equal(submit(&r, "set_brightness", "30", RIGHT_COMMAND, 2), ERR_OK);
+    assert_int_equal(submit(&r, "set_reboot", NULL, RIGHT_COMMAND, 3), ERR_OK);
     assert_int_equal(r.publish_count, 3);
     assert_str(r.published[0].payload, "{\"state\":\"ON\"}");
     assert_int_equal(r.published[2].qos, 0);
-    assert_int_equal(submit(&r, "set_brightness", "1000", 4), ERR_OK);
+    assert_int_equal(submit(&r, "set_brightness", "1000", RIGHT_COMMAND, 4), ERR_OK);
     check_outcome(&r, 4, ERR_NOTACCEPTABLE, "brightness must be between 0 and 100");
-    assert_int_equal(submit(&r, "set_nothing", "1", 5), ERR_OK);
+    assert_int_equal(submit(&r, "set_nothing", "1", RIGHT_COMMAND, 5), ERR_OK);
     check_outcome(&r, 5, ERR_NOTFOUND, "no such command");
-    assert_int_equal(submit(&r, "status", NULL, 6), ERR_OK);
+    assert_int_equal(submit(&r, "status", NULL, RIGHT_READ, 6), ERR_OK);
     assert_int_equal(outcome(&r, 6)->kind, EV_DELIVERED);
     rig_finish(&r);
 }
@@ -722,6 +744,7 @@ int main(void)
         cmocka_unit_test(answer_is_heard_as_well),
         cmocka_unit_test(offline_is_refused),
         cmocka_unit_test(rights),
+        cmocka_unit_test(reading_is_a_right),
         cmocka_unit_test(too_many_are_refused),
         cmocka_unit_test(no_token_no_outcome),
         cmocka_unit_test(forms_are_typed),
