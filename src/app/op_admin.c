@@ -134,6 +134,24 @@ static uint64_t last_rule(const struct bridge *b)
     return number;
 }
 
+// The rules of the configuration come first, so one that is granted may change less than it seems to, or nothing.
+static void say_order(struct operation_call *c)
+{
+    bool all;
+    uint64_t number;
+    struct str rule;
+    if (!bridge_rule_before(c->hub->bridge, &all, &number, &rule))
+        return;
+    struct str place = number ? arena_printf(&c->answer->arena, "rule %" PRIu64, number) : STR("the configuration");
+    if (all)
+        answer_say(c->answer,
+                   "It has no effect: all it names is decided before, first by \"" STR_FMT "\" (" STR_FMT ").",
+                   STR_ARG(rule), STR_ARG(place));
+    else
+        answer_say(c->answer, "Where it names what \"" STR_FMT "\" (" STR_FMT ") does, that comes first and decides.",
+                   STR_ARG(rule), STR_ARG(place));
+}
+
 enum err op_grant(struct operation_call *c, struct errmsg *msg)
 {
     enum err e = bridge_check_rule(c->hub->bridge, c->args[0], msg);
@@ -141,6 +159,7 @@ enum err op_grant(struct operation_call *c, struct errmsg *msg)
         return e;
     hub_step(c->hub, &(struct event){.kind = EV_GRANT, .rule = c->args[0]});
     answer_say(c->answer, "Added as rule %" PRIu64 ".", last_rule(c->hub->bridge));
+    say_order(c);
     return ERR_OK;
 }
 

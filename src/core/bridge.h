@@ -113,6 +113,9 @@ bool bridge_is_occupant(const struct bridge *b, const struct jid *user, const st
 
 // Access rules in force, in order: those of the configuration (number 0), then those added by GRANT. False at the end.
 bool bridge_next_rule(const struct bridge *b, size_t *at, uint64_t *number, struct str *rule);
+// Whether rules before the last one decide what that names otherwise than it does, *all of it or some: the first of
+// these.
+bool bridge_rule_before(const struct bridge *b, bool *all, uint64_t *number, struct str *rule);
 
 struct bridge_stat {
     size_t identities, quarantined, users, subscriptions, registrations, rooms, pending; // pending: outcomes awaited

@@ -459,3 +459,116 @@ unsigned policy_component_rights(const struct policy *p, const struct jid *user)
     unsigned rights = policy_rights(p, user, &self) & RIGHTS_SELF;
     return may_see_something(p, user) ? rights | RIGHT_SEE : rights;
 }
+
+/* Order: which rule before another one decides what that names. What a rule names is taken apart into single users,
+ * domains, or anybody (NULL), each with one target. */
+
+static bool names_all(const struct policy *p, const struct who *w, const struct jid *who)
+{
+    return who ? is_who(p, w, who) : w->kind == WHO_ANYBODY; // a domain is a member, too
+}
+
+static bool names_some(const struct policy *p, const struct who *w, const struct jid *who)
+{
+    if (names_all(p, w, who))
+        return true;
+    if (who && !str_empty(who->local))
+        return false;
+    if (w->kind != WHO_GROUP)
+        return !who || str_eq(w->jid.domain, who->domain);
+    const struct group *g = p->groups[w->group];
+    for (size_t i = 0; i < g->count; i++) {
+        if (!who || str_eq(g->members[i].domain, who->domain))
+            return true;
+    }
+    return false;
+}
+
+static bool holds_all(const struct what *w, const struct what *what)
+{
+    if (w->kind == WHAT_ALL)
+        return true;
+    if (what->kind == WHAT_ALL || !str_eq(w->adapter, what->adapter))
+        return false;
+    if (str_empty(w->text)) // all of the adapter
+        return true;
+    if (w->kind == WHAT_PREFIX)
+        return what->kind != WHAT_GROUP && str_starts(what->text, w->text);
+    return w->kind == what->kind && str_eq(w->text, what->text);
+}
+
+static bool holds_some(const struct what *w, const struct what *what)
+{
+    if (holds_all(w, what) || holds_all(what, w))
+        return true;
+    bool area = (w->kind == WHAT_GROUP) != (what->kind == WHAT_GROUP); // it may have contacts of any name
+    return area && str_eq(w->adapter, what->adapter);
+}
+
+static bool rule_meets(const struct policy *p, const struct rule *r, const struct jid *who, const struct what *what,
+                       bool wholly)
+{
+    bool met = false, held = false;
+    for (size_t i = 0; !met && i < r->who_count; i++)
+        met = wholly ? names_all(p, &r->who[i], who) : names_some(p, &r->who[i], who);
+    for (size_t i = 0; met && !held && i < r->what_count; i++)
+        held = wholly ? holds_all(&r->what[i], what) : holds_some(&r->what[i], what);
+    return held;
+}
+
+// Those on the whole bridge are not about an adapter.
+static unsigned rights_about(const struct rule *r, const struct what *what)
+{
+    bool whole = what->kind == WHAT_ALL;
+    for (size_t i = 0; whole && i < r->what_count; i++) {
+        if (r->what[i].kind == WHAT_ALL)
+            return r->rights;
+    }
+    return r->rights & RIGHTS_TARGET;
+}
+
+// Whether all of it is decided before the rule at `at`; *by becomes the first that decides otherwise, if that is before
+// what it was.
+static bool decided_before(const struct policy *p, size_t at, const struct jid *who, const struct what *what,
+                           size_t *by)
+{
+    const struct rule *r = p->rules[at];
+    unsigned named = rights_about(r, what), open = named | RIGHT_SEE;
+    bool some_see = false;
+    for (size_t i = 0; (open & named) && i < at; i++) {
+        const struct rule *before = p->rules[i];
+        unsigned rights = rights_about(before, what) & open;
+        unsigned hidden = !before->allow && (rights & RIGHT_SEE) ? open & RIGHTS_TARGET : 0; // all others go with it
+        if (!rights || !rule_meets(p, before, who, what, false))
+            continue;
+        if (((rights | hidden) & named) && before->allow != r->allow && i < *by)
+            *by = i;
+        if (rule_meets(p, before, who, what, true))
+            open &= ~(some_see ? rights : rights | hidden);
+        some_see = some_see || (before->allow && (rights & RIGHT_SEE));
+    }
+    return !(open & named);
+}
+
+static bool who_before(const struct policy *p, size_t at, const struct who *w, const struct what *what, size_t *by)
+{
+    if (w->kind != WHO_GROUP)
+        return decided_before(p, at, w->kind == WHO_ANYBODY ? NULL : &w->jid, what, by);
+    const struct group *g = p->groups[w->group];
+    bool all = true;
+    for (size_t i = 0; i < g->count; i++)
+        all &= decided_before(p, at, &g->members[i], what, by);
+    return all;
+}
+
+bool policy_rule_before(const struct policy *p, size_t at, size_t *by, bool *all)
+{
+    const struct rule *r = p->rules[at];
+    *by = at;
+    *all = true;
+    for (size_t i = 0; i < r->who_count; i++) {
+        for (size_t j = 0; j < r->what_count; j++)
+            *all &= who_before(p, at, &r->who[i], &r->what[j], by);
+    }
+    return *by < at;
+}

@@ -37,6 +37,10 @@ bool policy_word(struct str *rest, struct str *word);
 size_t policy_rule_count(const struct policy *p);
 void policy_rule(const struct policy *p, size_t at, uint64_t *number, struct str *rule);
 
+// Whether rules before the one at `at` decide what it names otherwise than it does: *by is the first of these. Then
+// *all tells that nothing is left to it, as far as can be told rule by rule.
+bool policy_rule_before(const struct policy *p, size_t at, size_t *by, bool *all);
+
 // The rights of a bare or full JID on a target. RIGHT_SEE missing means that all others are missing too, except
 // RIGHT_REGISTER and RIGHT_ADMIN.
 unsigned policy_rights(const struct policy *p, const struct jid *user, const struct policy_target *target);

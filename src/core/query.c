@@ -120,6 +120,15 @@ bool bridge_next_rule(const struct bridge *b, size_t *at, uint64_t *number, stru
     return true;
 }
 
+bool bridge_rule_before(const struct bridge *b, bool *all, uint64_t *number, struct str *rule)
+{
+    size_t count = policy_rule_count(b->policy), by;
+    if (!count || !policy_rule_before(b->policy, count - 1, &by, all))
+        return false;
+    policy_rule(b->policy, by, number, rule);
+    return true;
+}
+
 enum err bridge_check_rule(const struct bridge *b, struct str rule, struct errmsg *msg)
 {
     return policy_check_rule(b->policy, rule, msg);

@@ -40,10 +40,29 @@ static void a_deny_is_not_lost_with_its_group(void **state)
     rig_finish(&r);
 }
 
+static void who_grants_is_told_what_comes_first(void **state)
+{
+    (void)state;
+    struct rig r;
+    rig_init(&r, RIG_MAIN "access: [allow see read to example.org]\n");
+    rig_ask(&r, "grant deny see to bob@example.org");
+    assert_true(rig_has(&r, "Added as rule 1.") && rig_has(&r, "no effect"));
+    assert_true(rig_has(&r, "\"allow see read to example.org\" (the configuration)"));
+    rig_ask(&r, "grant deny see to *");
+    assert_true(rig_has(&r, "comes first and decides") && !rig_has(&r, "no effect"));
+    rig_ask(&r, "grant allow send to carol@elsewhere.example");
+    assert_true(rig_has(&r, "no effect") && rig_has(&r, "\"deny see to *\" (rule 2)"));
+    rig_ask(&r, "revoke 2");
+    rig_ask(&r, "grant allow see send to carol@elsewhere.example");
+    assert_string_equal(r.answer.p, "Added as rule 4.\n");
+    rig_finish(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_deny_is_not_lost_with_its_group),
+        cmocka_unit_test(who_grants_is_told_what_comes_first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,7 +6,10 @@
 
 #include <cmocka.h>
 
+#include "base/rng.h"
 #include "core/policy.h"
+
+#include <stdio.h>
 
 enum {
     S = RIGHT_SEE,
@@ -201,6 +204,151 @@ static void test_numbers(void **state)
     policy_destroy(NULL);
 }
 
+enum { FREE, SOME, ALL };
+
+static const struct {
+    const char *before[3], *rule;
+    int decided;
+    size_t by; // counted from 0
+} orders[] = {
+    {{NULL}, "deny see to bob@x.org", FREE, 0},
+    {{"allow all to example.org"}, "deny command to bob@example.org", ALL, 0},
+    {{"allow all to example.org"}, "deny command to bob@x.org", FREE, 0},
+    {{"allow see to example.org"}, "deny command to bob@example.org", FREE, 0},
+    {{"allow see to example.org"}, "deny see command to bob@example.org", SOME, 0},
+    {{"allow see to *"}, "deny see to *", ALL, 0},
+    {{"allow see to x.org"}, "deny see to *", SOME, 0},
+    {{"allow see to bob@x.org"}, "deny see to x.org", SOME, 0},
+    {{"allow see to bob@x.org"}, "deny see to y.org", FREE, 0},
+    {{"allow see to bob@x.org"}, "deny see to alice@x.org", FREE, 0},
+    // groups: family is bob and alice of x.org, work is corp.example and eve@x.org
+    {{"allow see to @family"}, "deny see to bob@x.org", ALL, 0},
+    {{"allow see to @family"}, "deny see to eve@x.org", FREE, 0},
+    {{"allow see to @family"}, "deny see to x.org", SOME, 0},
+    {{"allow see to @family"}, "deny see to corp.example", FREE, 0},
+    {{"allow see to @work"}, "deny see to corp.example", ALL, 0},
+    {{"allow see to @work"}, "deny see to one@corp.example", ALL, 0},
+    {{"allow see to x.org"}, "deny see to @family", ALL, 0},
+    {{"allow see to x.org"}, "deny see to @work", SOME, 0},
+    {{"allow see to x.org"}, "deny see to @nobody", FREE, 0},
+    {{"allow see to @nobody"}, "deny see to *", FREE, 0},
+    {{"allow see to bob@x.org", "allow see to alice@x.org"}, "deny see to @family", ALL, 0},
+    // targets
+    {{"allow see to * on home"}, "deny see to * on far", FREE, 0},
+    {{"allow see to * on home"}, "deny see to * on home:lamp", ALL, 0},
+    {{"allow see to * on home"}, "deny see to *", SOME, 0},
+    {{"allow see to * on home:*"}, "deny see to * on home", ALL, 0},
+    {{"allow see to * on home:la*"}, "deny see to * on home:lamp", ALL, 0},
+    {{"allow see to * on home:la*"}, "deny see to * on home:lam*", ALL, 0},
+    {{"allow see to * on home:la*"}, "deny see to * on home:l*", SOME, 0},
+    {{"allow see to * on home:la*"}, "deny see to * on home:door", FREE, 0},
+    {{"allow see to * on home:lamp"}, "deny see to * on home:lamps", FREE, 0},
+    {{"allow see to * on home:la*"}, "deny see to * on home#hall", SOME, 0},
+    {{"allow see to * on home#hall"}, "deny see to * on home:lamp", SOME, 0},
+    {{"allow see to * on home#hall"}, "deny see to * on far:lamp", FREE, 0},
+    {{"allow see to * on home#hall"}, "deny see to * on home#hall", ALL, 0},
+    {{"allow see to * on home#hall"}, "deny see to * on home#attic", FREE, 0},
+    {{"allow see to * on home", "allow see to * on far"}, "deny see to * on home:a far:b", ALL, 0},
+    {{"allow see to * on home:a"}, "deny see to * on home:a home:b", SOME, 0},
+    // rights
+    {{"allow see to *", "allow read to *"}, "deny see read to *", ALL, 0},
+    {{"allow send to *", "allow read to *"}, "deny see read to *", SOME, 1},
+    {{"deny see to bob@x.org"}, "allow read to bob@x.org", ALL, 0}, // without see there is no other
+    {{"allow see to x.org", "deny see to x.org"}, "allow read to bob@x.org", FREE, 0},
+    {{"deny see to *"}, "allow register to *", FREE, 0},
+    {{"allow all to *"}, "deny register to *", ALL, 0},
+    {{"allow all to * on home"}, "deny register to *", FREE, 0},
+    {{"allow register to *"}, "deny all to * on home", FREE, 0},
+    {{"allow all to *"}, "deny admin to *", FREE, 0},
+    // the same before makes it no worse
+    {{"allow see to *"}, "allow see to bob@x.org", FREE, 0},
+    {{"deny see to bob@x.org", "allow see to x.org"}, "deny see to bob@x.org", FREE, 0},
+    {{"deny see to bob@x.org", "allow see to x.org"}, "deny see to @family", ALL, 1},
+};
+
+static void test_order(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof orders / sizeof *orders; i++) {
+        struct policy *p = make(orders[i].before);
+        struct errmsg msg;
+        assert_int_equal(policy_add_rule(p, 1, str_c(orders[i].rule), &msg), ERR_OK);
+        size_t by;
+        bool all;
+        bool some = policy_rule_before(p, policy_rule_count(p) - 1, &by, &all);
+        int decided = !some ? FREE : all ? ALL : SOME;
+        if (decided != orders[i].decided || (some && by != orders[i].by))
+            fail_msg("%s: %s: %d by %zu", orders[i].before[0], orders[i].rule, decided, by);
+        policy_destroy(p);
+    }
+}
+
+static const char *pick(struct rng *r, const char *const *of, size_t count)
+{
+    return of[rng_next(r) % count];
+}
+
+#define PICK(r, of) pick(r, of, sizeof of / sizeof *(of))
+
+static void random_rule(struct rng *r, char *out, size_t size)
+{
+    static const char *const rights[] = {"see", "see read", "read", "all", "send command"};
+    static const char *const whom[] = {"*", "x.org", "bob@x.org", "alice@x.org eve@x.org", "@family", "@work"};
+    static const char *const what[] = {"home",      "home:lamp", "home:la*", "home:*",
+                                       "home#hall", "far",       "*",        "home:door far"};
+    snprintf(out, size, "%s %s to %s on %s", rng_next(r) % 2 ? "allow" : "deny", PICK(r, rights), PICK(r, whom),
+             PICK(r, what));
+}
+
+// All rights of some users on some targets, the last of which is a component itself.
+static void rights_of(const struct policy *p, unsigned *out)
+{
+    static const char *const users[] = {"bob@x.org", "alice@x.org",    "eve@x.org",
+                                        "u@x.org",   "u@corp.example", "u@y.org"};
+    static const struct policy_target targets[] = {
+        {{"home", 4}, {"lamp", 4}, {"hall", 4}}, {{"home", 4}, {"lad", 3}, {"", 0}},
+        {{"home", 4}, {"door", 4}, {"hall", 4}}, {{"home", 4}, {"x", 1}, {"attic", 5}},
+        {{"far", 3}, {"lamp", 4}, {"", 0}},      {{"", 0}, {"", 0}, {"", 0}},
+    };
+    for (size_t u = 0; u < 6; u++) {
+        struct jid user = who(users[u]);
+        for (size_t t = 0; t < 6; t++)
+            *out++ = policy_rights(p, &user, &targets[t]) & (targets[t].adapter.n ? S | R | W | C : G | A);
+    }
+}
+
+// What is said of the last of some rules is so: without a rule before it that decides otherwise it might as well be the
+// first, and where nothing is left to it, it might as well not be there.
+static void test_order_is_so(void **state)
+{
+    (void)state;
+    struct rng r;
+    rng_init(&r, 11);
+    unsigned seen[3] = {0};
+    for (int round = 0; round < 10000; round++) {
+        char rules[4][120];
+        for (int i = 0; i < 4; i++)
+            random_rule(&r, rules[i], sizeof rules[i]);
+        struct policy *with = make((const char *const[]){rules[0], rules[1], rules[2], rules[3], NULL});
+        struct policy *without = make((const char *const[]){rules[0], rules[1], rules[2], NULL});
+        struct policy *first = make((const char *const[]){rules[3], rules[0], rules[1], rules[2], NULL});
+        unsigned is[36], was[36], would[36];
+        rights_of(with, is);
+        rights_of(without, was);
+        rights_of(first, would);
+        size_t by;
+        bool all, some = policy_rule_before(with, 3, &by, &all);
+        bool good = some ? !all || !memcmp(is, was, sizeof is) : !memcmp(is, would, sizeof is);
+        if (!good)
+            fail_msg("%s, %s, %s: %s: %d by %zu, all %d", rules[0], rules[1], rules[2], rules[3], some, by, all);
+        seen[!some ? FREE : all ? ALL : SOME]++;
+        policy_destroy(with);
+        policy_destroy(without);
+        policy_destroy(first);
+    }
+    assert_true(seen[FREE] > 1000 && seen[SOME] > 1000 && seen[ALL] > 1000);
+}
+
 static void test_long_rule(void **state)
 {
     (void)state;
@@ -215,8 +363,9 @@ static void test_long_rule(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rules),  cmocka_unit_test(test_component), cmocka_unit_test(test_errors_name_the_word),
-        cmocka_unit_test(test_groups), cmocka_unit_test(test_numbers),   cmocka_unit_test(test_long_rule),
+        cmocka_unit_test(test_rules),  cmocka_unit_test(test_component),   cmocka_unit_test(test_errors_name_the_word),
+        cmocka_unit_test(test_groups), cmocka_unit_test(test_numbers),     cmocka_unit_test(test_long_rule),
+        cmocka_unit_test(test_order),  cmocka_unit_test(test_order_is_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
