@@ -124,6 +124,53 @@ static const struct conf_item *adapter_pick(struct str type)
     return ops ? ops->schema : NULL;
 }
 
+// A bare JID or a domain. A number would be a domain to a server, but is none that anybody has.
+static bool is_member(struct str text)
+{
+    struct arena scratch;
+    struct jid jid;
+    struct str rest = text, word;
+    size_t digits = 0;
+    while (digits < text.n && text.p[digits] >= '0' && text.p[digits] <= '9')
+        digits++;
+    arena_init(&scratch, 0);
+    bool one = policy_word(&rest, &word) && str_eq(word, text);
+    bool is = one && digits < text.n && !jid_parse(&scratch, text, &jid) && !jid.resource.n;
+    arena_finish(&scratch);
+    return is;
+}
+
+static void check_group(const struct conf_value *group, struct conf_report *report)
+{
+    struct str name = conf_name(group), rest = name, word;
+    if (!policy_word(&rest, &word) || !str_eq(word, name) || str_find(name, '=') >= 0)
+        conf_fail(report, group, "'" STR_FMT "' is no name that a rule can have: one word without '=' and ','",
+                  STR_ARG(name));
+    if (!conf_is_list(group)) {
+        conf_fail(report, group, "the group '" STR_FMT "' must be a list of bare JIDs (name@domain) or domains",
+                  STR_ARG(name));
+        return;
+    }
+    size_t at = 0;
+    for (const struct conf_value *m; (m = conf_each(group, &at));) {
+        if (!conf_is_text(m))
+            conf_fail(report, m, "a member of the group '" STR_FMT "' must be a bare JID (name@domain) or a domain",
+                      STR_ARG(name));
+        else if (!is_member(conf_str(m)))
+            conf_fail(report, m, "'" STR_FMT "' is no bare JID (name@domain) and no domain", STR_ARG(conf_str(m)));
+    }
+}
+
+// A rule of a group that is not what was meant is passed over, and what it denies is allowed.
+static void check_groups(const struct conf_value *groups, struct conf_report *report)
+{
+    if (conf_is_text(groups) || conf_is_list(groups))
+        conf_fail(report, groups, "'groups' must be a map from names to lists, such as {family: [alice@example.org]}");
+    size_t at = 0;
+    for (const struct conf_value *g; conf_is_map(groups) && (g = conf_each(groups, &at));)
+        check_group(g, report);
+}
+
 const struct conf_item app_schema[] = {
     {.name = "state",
      .type = CONF_PATH,
@@ -148,6 +195,7 @@ const struct conf_item app_schema[] = {
      .example = "[admin@example.org]"},
     {.name = "groups",
      .type = CONF_ANY,
+     .check = check_groups,
      .doc = "Named sets of users for the access rules: a list of bare JIDs or domains each.",
      .example = "{family: [alice@example.org, bob@example.org]}"},
     {.name = "access",
@@ -235,7 +283,7 @@ static void check_adapters(const struct conf_value *config, struct conf_report *
     }
 }
 
-static void check_groups(const struct conf_value *config, struct policy *policy, struct conf_report *report)
+static void take_groups(const struct conf_value *config, struct policy *policy, struct conf_report *report)
 {
     const struct conf_value *groups = conf_get(config, "groups");
     size_t at = 0;
@@ -303,7 +351,7 @@ static void check_words(const struct conf_value *config, const struct conf_value
 static void check_rules(const struct conf_value *config, struct conf_report *report)
 {
     struct policy *policy = policy_create();
-    check_groups(config, policy, report);
+    take_groups(config, policy, report);
     size_t at = 0;
     struct errmsg msg;
     for (const struct conf_value *r; (r = conf_each(conf_get(config, "access"), &at));) {

@@ -81,6 +81,10 @@ uint16_t conf_port(const struct conf_value *v);
 const struct conf_value *conf_each(const struct conf_value *v, size_t *at);
 struct str conf_name(const struct conf_value *v);
 size_t conf_count(const struct conf_value *v);
+// What a CONF_ANY is, as it stands in the file; none of them: it has no value.
+bool conf_is_text(const struct conf_value *v);
+bool conf_is_list(const struct conf_value *v);
+bool conf_is_map(const struct conf_value *v);
 // Same content, comments, places and written-out defaults aside: for reload.
 bool conf_equal(const struct conf_value *a, const struct conf_value *b);
 // The first value of `after` that is flagged CONF_RESTART and is not as it was; NULL when all changes can be made at a

@@ -146,6 +146,21 @@ size_t conf_count(const struct conf_value *v)
     return v->count;
 }
 
+bool conf_is_text(const struct conf_value *v)
+{
+    return v->node == CONF_NODE_SCALAR;
+}
+
+bool conf_is_list(const struct conf_value *v)
+{
+    return v->node == CONF_NODE_LIST;
+}
+
+bool conf_is_map(const struct conf_value *v)
+{
+    return v->node == CONF_NODE_MAP;
+}
+
 // The member of b that stands for a's i-th: at the same offset in a list, of the same name in a map.
 static const struct conf_value *counterpart(const struct conf_value *a, size_t i, const struct conf_value *b)
 {

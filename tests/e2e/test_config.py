@@ -66,6 +66,14 @@ WRONG = {
     "admin": (GOOD + "admins: [admin]\n", [(5, 10, "'admin' is not a bare JID (name@domain)", "admins: [admin]")]),
     "rule": (GOOD + "access:\n  - allow sea to alice@localhost\n", [(6, 5, "sea", "  - allow sea to alice@localhost")]),
     "group": (GOOD + "access:\n  - allow see to @nobody\n", [(6, 5, "nobody", "  - allow see to @nobody")]),
+    "group of no addresses": (GOOD + "groups: {a: [1, null, ''], b: ['x@y, z@y'], c: [x.y/z]}\n", [
+        (5, 14, "'1' is no bare JID (name@domain) and no domain", None), (5, 17, "a member of the group 'a' must be a bare JID", None), (5, 23, "'' is no bare JID", None),
+        (5, 32, "'x@y, z@y' is no bare JID", None), (5, 49, "'x.y/z' is no bare JID", None)]),
+    "group that is no list": (GOOD + "groups: {bad: {bob@x.y: z}, none: , word: x.y}\n", [
+        (5, 10, "the group 'bad' must be a list of bare JIDs (name@domain) or domains", None), (5, 29, "the group 'none' must be a list", None), (5, 43, "the group 'word' must be a list", None)]),
+    "group name": (GOOD + "groups: {a=b: [x.y], 'a b': []}\n", [(5, 10, "'a=b' is no name that a rule can have", None), (5, 22, "'a b' is no name", None)]),
+    "groups as text": (GOOD + "groups: hello\n", [(5, 9, "'groups' must be a map from names to lists", "groups: hello")]),
+    "groups as list": (GOOD + "groups: [a]\n", [(5, 1, "'groups' must be a map from names to lists", "groups: [a]")]),
     "topic": (GOOD + DEVICE.replace("devices/+/state", "devices/#/state"), [(10, 16, "'#' cannot stand in the topic of a device: use '+' for each level", "        topic: devices/#/state")]),
     "capture": (GOOD + DEVICE + "        name: \"{2}\"\n", [(11, 15, "{2}", "        name: \"{2}\"")]),
     "template": (GOOD + DEVICE + "        readings: {t: {value: \"{{ value | nofilter }}\"}}\n", [(11, 31, "this template is not supported", None)]),
