@@ -47,6 +47,18 @@ static const struct conf_item log_schema[] = {
     {.name = NULL},
 };
 
+// "0660", "660"
+static void check_mode(const struct conf_value *v, struct conf_report *report)
+{
+    struct str s = conf_str(v);
+    size_t octal = 0;
+    while (octal < s.n && s.p[octal] >= '0' && s.p[octal] <= '7')
+        octal++;
+    if (octal < s.n || (s.n != 3 && s.n != 4) || (s.n == 4 && s.p[0] != '0'))
+        conf_fail(report, v, "'mode' must be an octal number from 0000 to 0777, such as 0660, not '" STR_FMT "'",
+                  STR_ARG(s));
+}
+
 static const struct conf_item control_schema[] = {
     {.name = "socket",
      .type = CONF_PATH,
@@ -57,6 +69,7 @@ static const struct conf_item control_schema[] = {
      .type = CONF_STR,
      .flags = CONF_RESTART,
      .dflt = "0660",
+     .check = check_mode,
      .doc = "Access mode of the socket, octal: who may open it operates the bridge."},
     {.name = NULL},
 };

@@ -74,6 +74,8 @@ WRONG = {
     "group name": (GOOD + "groups: {a=b: [x.y], 'a b': []}\n", [(5, 10, "'a=b' is no name that a rule can have", None), (5, 22, "'a b' is no name", None)]),
     "groups as text": (GOOD + "groups: hello\n", [(5, 9, "'groups' must be a map from names to lists", "groups: hello")]),
     "groups as list": (GOOD + "groups: [a]\n", [(5, 1, "'groups' must be a map from names to lists", "groups: [a]")]),
+    **{f"mode {mode}": (GOOD + f"control: {{mode: {mode}}}\n", [(5, 17, f"'mode' must be an octal number from 0000 to 0777, such as 0660, not '{mode}'", f"control: {{mode: {mode}}}")])
+       for mode in ("0888", "rw-rw----", "66", "1777", "00660", "0o660", "-660")},
     "topic": (GOOD + DEVICE.replace("devices/+/state", "devices/#/state"), [(10, 16, "'#' cannot stand in the topic of a device: use '+' for each level", "        topic: devices/#/state")]),
     "capture": (GOOD + DEVICE + "        name: \"{2}\"\n", [(11, 15, "{2}", "        name: \"{2}\"")]),
     "template": (GOOD + DEVICE + "        readings: {t: {value: \"{{ value | nofilter }}\"}}\n", [(11, 31, "this template is not supported", None)]),
@@ -101,6 +103,11 @@ def test_check_tells_place_line_and_remedy(write, name):
         assert wanted is None or wanted in message, message
         assert line is None or shown == line, shown
         assert caret == column, done.stderr
+
+
+@pytest.mark.parametrize("mode", ["0660", "600", "0777", "0000"])
+def test_octal_modes_are_good(write, mode):
+    assert check(write(GOOD + f"control: {{mode: {mode}}}\n")).returncode == 0
 
 
 def test_check_finds_all_at_once(write):
