@@ -112,6 +112,16 @@ static void check_text(const struct conf_value *v, struct conf_report *report)
         conf_fail(report, v, "not a text that MQTT can carry: control characters, or longer than 65535 bytes");
 }
 
+static void check_files(const struct conf_value *tls, struct conf_report *report)
+{
+    static const char *const names[] = {"ca", "cert", "key"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const struct conf_value *file = conf_get(tls, names[i]);
+        if (conf_bool(conf_get(tls, "enabled")) && conf_is_set(file))
+            conf_check_file(file, report);
+    }
+}
+
 static void check_link(const struct conf_value *section, struct conf_report *report)
 {
     const struct conf_value *tls = conf_get(section, "tls"), *birth = conf_get(section, "birth");
@@ -121,6 +131,7 @@ static void check_link(const struct conf_value *section, struct conf_report *rep
         conf_fail(report, conf_get(section, "password"), "a password without 'username'");
     if (conf_is_set(conf_get(tls, "key")) && !conf_is_set(conf_get(tls, "cert")))
         conf_fail(report, conf_get(tls, "key"), "a key without 'cert'");
+    check_files(tls, report);
     if (conf_bool(conf_get(tls, "enabled")) && conf_port(conf_get(section, "broker")) == 1883)
         conf_warn(report, conf_get(section, "broker"), "port 1883 is mostly without TLS: is it 8883?");
     const struct conf_value *topic = conf_get(birth, "topic");

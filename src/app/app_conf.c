@@ -4,6 +4,8 @@
 #include "adapters/null/null.h"
 #include "core/policy.h"
 
+#include <sys/un.h>
+
 const struct adapter_ops *const app_adapters[] = {&mqtt_adapter_ops, &null_adapter_ops, NULL};
 
 const struct adapter_ops *app_adapter_find(struct str type)
@@ -281,6 +283,34 @@ static void check_domains(const struct conf_value *config, struct conf_report *r
     arena_finish(&scratch);
 }
 
+static void check_tls(const struct conf_value *config, struct conf_report *report)
+{
+    size_t at = 0;
+    for (const struct conf_value *c; (c = conf_each(conf_get(config, "components"), &at));) {
+        const struct conf_value *tls = conf_get(c, "tls"), *ca = conf_get(tls, "ca");
+        if (conf_bool(conf_get(tls, "enabled")) && conf_is_set(ca))
+            conf_check_file(ca, report);
+    }
+}
+
+// The system takes no longer path of a socket.
+static void check_socket(const struct conf_value *config, struct conf_report *report)
+{
+    enum { PATH_BYTES = sizeof((struct sockaddr_un *)0)->sun_path - 1 };
+    const struct conf_value *socket = conf_get(conf_get(config, "control"), "socket");
+    struct arena a;
+    arena_init(&a, 0);
+    size_t n = strlen(app_conf_control(config, &a));
+    if (n > PATH_BYTES && conf_is_set(socket))
+        conf_fail(report, socket, "the path of a socket has at most %d bytes, this one has %zu", PATH_BYTES, n);
+    else if (n > PATH_BYTES)
+        conf_fail(report, conf_get(config, "state"),
+                  "the path of the socket 'control' in it would have %zu bytes, at most %d are possible: name another "
+                  "by `control.socket`",
+                  n, PATH_BYTES);
+    arena_finish(&a);
+}
+
 static void check_adapters(const struct conf_value *config, struct conf_report *report)
 {
     const struct conf_value *adapters = conf_get(config, "adapters");
@@ -394,6 +424,8 @@ void app_conf_check(const struct conf_value *config, struct conf_report *report)
     if (!conf_count(conf_get(config, "components")))
         conf_fail(report, conf_get(config, "components"), "at least one component is needed");
     check_domains(config, report);
+    check_tls(config, report);
+    check_socket(config, report);
     check_adapters(config, report);
     check_admins(config, report);
     check_rules(config, report);

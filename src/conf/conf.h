@@ -100,6 +100,8 @@ void conf_fail(struct conf_report *r, const struct conf_value *at, const char *f
     __attribute__((format(printf, 3, 4)));
 void conf_warn(struct conf_report *r, const struct conf_value *at, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+// An error when the file that a CONF_PATH names cannot be read.
+void conf_check_file(const struct conf_value *path, struct conf_report *r);
 // "did you mean 'x'?" for a later fail at the same place is the caller's: this finds the nearest of `words`
 // (NULL-terminated), or NULL.
 const char *conf_nearest(struct str word, const char *const *words);

@@ -61,6 +61,18 @@ enum err conf_source_slurp(const char *path, size_t max, bool regular, struct st
     return e;
 }
 
+void conf_check_file(const struct conf_value *path, struct conf_report *r)
+{
+    struct stat st;
+    int fd = open(conf_cstr(path), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    int error = fd < 0 || fstat(fd, &st) ? errno : S_ISDIR(st.st_mode) ? EISDIR : 0;
+    if (fd >= 0)
+        (void)close(fd);
+    if (error)
+        conf_fail(r, path, "'" STR_FMT "': cannot read %s: %s", STR_ARG(conf_name(path)), conf_cstr(path),
+                  strerror(error));
+}
+
 // The directory of the file `name`, absolute; owned.
 static char *absolute_dir(const char *name)
 {

@@ -76,6 +76,11 @@ WRONG = {
     "groups as list": (GOOD + "groups: [a]\n", [(5, 1, "'groups' must be a map from names to lists", "groups: [a]")]),
     **{f"mode {mode}": (GOOD + f"control: {{mode: {mode}}}\n", [(5, 17, f"'mode' must be an octal number from 0000 to 0777, such as 0660, not '{mode}'", f"control: {{mode: {mode}}}")])
        for mode in ("0888", "rw-rw----", "66", "1777", "00660", "0o660", "-660")},
+    "socket path": (GOOD + f"control: {{socket: /{'s' * 107}}}\n", [(5, 19, "the path of a socket has at most 107 bytes, this one has 108", None)]),
+    "socket in the state": (GOOD + f"state: /{'s' * 99}\n", [(5, 8, "the path of the socket 'control' in it would have 108 bytes", None)]),
+    "authorities of a component": (GOOD + "    tls: {enabled: true, ca: /nonexistent}\n", [(5, 30, "'ca': cannot read /nonexistent: No such file or directory", None)]),
+    "files of a broker": (GOOD + ADAPTER + "    tls: {enabled: true, ca: /none, cert: /, key: /dev/null/key}\n", [
+        (8, 30, "'ca': cannot read /none: No such file", None), (8, 43, "'cert': cannot read /: Is a directory", None), (8, 51, "'key': cannot read /dev/null/key: Not a directory", None)]),
     "topic": (GOOD + DEVICE.replace("devices/+/state", "devices/#/state"), [(10, 16, "'#' cannot stand in the topic of a device: use '+' for each level", "        topic: devices/#/state")]),
     "capture": (GOOD + DEVICE + "        name: \"{2}\"\n", [(11, 15, "{2}", "        name: \"{2}\"")]),
     "template": (GOOD + DEVICE + "        readings: {t: {value: \"{{ value | nofilter }}\"}}\n", [(11, 31, "this template is not supported", None)]),
@@ -110,6 +115,15 @@ def test_octal_modes_are_good(write, mode):
     assert check(write(GOOD + f"control: {{mode: {mode}}}\n")).returncode == 0
 
 
+def test_longest_socket_paths_are_good(write):
+    for text in (f"control: {{socket: /{'s' * 106}}}\n", f"state: /{'s' * 98}\n", f"state: /{'s' * 200}\ncontrol: {{socket: /s}}\n"):
+        assert check(write(GOOD + text)).returncode == 0
+
+
+def test_files_of_tls_that_is_off_are_not_read(write):
+    assert check(write(GOOD + "    tls: {ca: /nonexistent}\n" + ADAPTER + "    tls: {ca: /nonexistent}\n")).returncode == 0
+
+
 def test_check_finds_all_at_once(write):
     text = GOOD.replace("secret", "secert") + "    server: a:b\nlog: {level: x}\nadmin: []\n"
     assert len([f for f in found(check(write(text)).stderr) if f[2] == "error"]) == 5
@@ -132,7 +146,7 @@ def test_example_and_shipped_files_pass(write):
     texts = {"example": spandrel("config", "example").stdout, **{p.name: p.read_text() for p in sorted((ROOT / "config").glob("*.yaml"))}}
     assert len(texts) > 1
     for name, text in texts.items():
-        done = check(write(re.sub(r"file:/etc/spandrel/[\w.-]+|env:\w+|credential:\w+", f"file:{secret}", text), name))
+        done = check(write(re.sub(r"file:/etc/spandrel/[\w.-]+|env:\w+|credential:\w+", f"file:{secret}", text.replace("/etc/spandrel/ca.pem", str(secret))), name))
         assert done.returncode == 0 and "error" not in done.stderr, done.stderr
 
 
