@@ -2,8 +2,8 @@
  *
  * Happy path: configuration -> store (locked) -> hub -> links and control socket -> loop until a signal ->
  * hub_shutdown() -> subscribers told, streams closed and read to EOF -> store flushed -> exit 0. Failures: before the
- * loop runs they are printed and end the start; afterwards they are states. A stop that takes longer than STOP_MS is
- * ended: what is not yet committed was not acknowledged either. */
+ * loop runs they are printed and end the start; afterwards they are states, but rows that cannot be written at the end
+ * are exit 1. A stop that takes longer than STOP_MS is ended: what is not yet committed was not acknowledged either. */
 #include "app/daemon.h"
 
 #include "app/app_conf.h"
@@ -283,7 +283,8 @@ static bool open_all(struct daemon *d, const char *record_path)
     return true;
 }
 
-static void close_all(struct daemon *d)
+// False when the store could not write all.
+static bool close_all(struct daemon *d)
 {
     control_close(d->control);
     for (size_t i = 0; i < d->link_count; i++)
@@ -299,12 +300,13 @@ static void close_all(struct daemon *d)
         timer_finish(&d->stop);
     }
     record_destroy(d->record);
-    store_close(d->store);
+    bool stored = store_close(d->store);
     loop_wake_close(d->committed);
     loop_run(d->loop); // until the last handle is closed
     loop_destroy(d->loop);
     mem_free(d->links);
     conf_destroy(d->config);
+    return stored;
 }
 
 static void seed(void)
@@ -342,8 +344,8 @@ int daemon_run(const char *config_path, const char *record_path)
         loop_run(d.loop);
         log_info(&d.log, LOG_MSG("stopped"));
     }
-    close_all(&d);
-    return good ? 0 : 1;
+    bool stored = close_all(&d);
+    return good && stored ? 0 : 1;
 }
 
 int daemon_check(const char *config_path)

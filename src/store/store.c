@@ -268,16 +268,17 @@ static void stop(struct store *s)
     (void)pthread_join(s->thread, NULL);
 }
 
-void store_close(struct store *s)
+bool store_close(struct store *s)
 {
     if (!s)
-        return;
+        return true;
     if (s->threaded)
         stop(s);
-    size_t lost = s->collecting->count + s->writing->count;
-    if (lost && s->threaded)
+    size_t lost = s->threaded ? s->collecting->count + s->writing->count : 0;
+    if (lost)
         log_error(&log_store, LOG_MSG("closed with rows that could not be written"), LOG_INT("rows", lost));
     destroy(s);
+    return !lost;
 }
 
 enum err store_load(struct store *s, enum err (*each)(void *ud, const struct row *row), void *ud)

@@ -29,8 +29,8 @@ enum err store_open(const char *dir, struct store **out, struct errmsg *msg) MUS
 struct store *store_open_memory(void);
 // Of a store in memory: drops all that is not durable, as the end of the process would.
 void store_forget(struct store *s);
-// Commits what waits, ends the thread, closes.
-void store_close(struct store *s);
+// Commits what waits, ends the thread, closes. False when rows are lost, as they could not be written.
+bool store_close(struct store *s);
 
 // Hands every durable row to `each`, identities first, then registrations, subscriptions, access, state; `each` may put
 // rows, but not flush. Stops at and returns the first error of `each`. ERR_CONF when the database holds what was never

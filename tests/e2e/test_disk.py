@@ -3,6 +3,7 @@ import contextlib
 import json
 import resource
 import shutil
+import signal
 import sqlite3
 
 import pytest
@@ -32,7 +33,8 @@ def no_room(bridge):
     try:
         yield
     finally:
-        resource.prlimit(bridge.process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        with contextlib.suppress(ProcessLookupError):  # when it has ended
+            resource.prlimit(bridge.process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 
 
 @pytest.mark.parametrize("xmpp", ["prosody"], indirect=True)
@@ -55,3 +57,23 @@ async def test_full_disk_is_told_and_nothing_is_lost(place, tmp_path):
     bridge.kill()
     assert stored(bridge, tmp_path / "copy")["lamps/lamp"]["temperature"] == 10 + step / 2
     bridge.start()
+
+
+@pytest.mark.parametrize("xmpp", ["prosody"], indirect=True)
+async def test_end_that_loses_rows_is_no_success(place):
+    bridge = place.bridge
+    with Device(place.broker, "lamp") as device:
+        await bridge.expect_mapping("lamp", state="online")
+        async with Client(place.xmpp, "admin") as admin:
+            with no_room(bridge):
+                step = 0
+                while not admin.seen(kind="message", frm=DOMAIN, body="cannot be written"):
+                    step += 1
+                    assert step < 5000
+                    device.report(temperature=10 + step / 2)
+                    await admin.fence()
+                bridge.process.send_signal(signal.SIGTERM)
+                code = bridge.process.wait(10)
+    bridge.process = None
+    assert "closed with rows that could not be written" in bridge.output()
+    assert code == 1
