@@ -424,6 +424,13 @@ void mqtt_conn_misc(struct mqtt_conn *c)
     outcome(c, rc, errno);
 }
 
+// A filter that was never subscribed, which a broker acknowledges all the same [MQTT-3.10.4-5].
+void mqtt_conn_stir(struct mqtt_conn *c)
+{
+    if (!c->lost)
+        (void)mosquitto_unsubscribe(c->m, NULL, "spandrel/still/here");
+}
+
 bool mqtt_conn_greeting(const struct mqtt_conn *c)
 {
     return !c->greeted;

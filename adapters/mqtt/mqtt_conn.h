@@ -47,8 +47,11 @@ bool mqtt_conn_poisoned(const struct mqtt_conn *c);
 bool mqtt_conn_read(struct mqtt_conn *c, size_t limit);
 // Writes what is queued: PUBACKs of all messages handed over, and all below. True when the socket took not all of it.
 bool mqtt_conn_write(struct mqtt_conn *c);
-// Once a second: keepalive.
+// Once a second: keepalive. Gives the connection up when the answer to a ping is not read within a keepalive.
 void mqtt_conn_misc(struct mqtt_conn *c);
+// Queues a word that changes nothing, so that the broker hears of us while mqtt_conn_misc() is not called. The library
+// offers no PINGREQ.
+void mqtt_conn_stir(struct mqtt_conn *c);
 // CONNECT is on its way or the TLS handshake goes on: all that is readable or writable is to be given to
 // mqtt_conn_read() and mqtt_conn_write().
 bool mqtt_conn_greeting(const struct mqtt_conn *c);

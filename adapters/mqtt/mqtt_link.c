@@ -5,7 +5,10 @@
  *
  * The hold: after a batch was handed over nothing is read or written until mqtt_link_ack(), because the library would
  * write the PUBACKs with anything else. A publish waits for it too; commits take milliseconds. The keepalive waits as
- * well: a commit of more than half a keepalive is told in the log.
+ * well: a commit of more than half a keepalive is told in the log. A batch of QoS 0 alone is held as long as the XMPP
+ * server takes nothing. Then we may write, but not ping by the library: it gives up the connection when it has not read
+ * the answer a keepalive later. So it is not let to look at the time until a second after the hold, and the broker is
+ * kept content by an UNSUBSCRIBE of nothing at each half keepalive.
  *
  * Failures: whatever ends a connection is noted in it and acted upon at the end of the turn, in on_settle(), so that no
  * callback ever sees its connection vanish. Publishes without an outcome fail then, once; the connection is never used
@@ -75,8 +78,10 @@ struct mqtt_link {
     bool batch_durable; // one of them has QoS 1
     bool held;          // mqtt_link_ack() is awaited
     bool held_told;
-    bool more;    // the read stopped at its limit
-    bool blocked; // the socket takes no more
+    bool unread;     // a tick saw the hold: the answer to a ping may still lie in the socket
+    int64_t stirred; // when the broker was last kept content
+    bool more;       // the read stopped at its limit
+    bool blocked;    // the socket takes no more
     int64_t held_since;
 
     bool old_broker;   // MQTT 5 was refused
@@ -221,7 +226,7 @@ static void drop_conn(struct mqtt_link *l)
     l->poll = NULL;
     l->fd = -1;
     l->conn = NULL;
-    l->held = l->held_told = l->more = l->blocked = false;
+    l->held = l->held_told = l->unread = l->more = l->blocked = false;
     l->batch = 0;
     timer_set(&l->pump, INT64_MAX);
 }
@@ -385,18 +390,31 @@ static void on_wake(void *ud)
         greet(l);
 }
 
+static void keep_alive(struct mqtt_link *l)
+{
+    bool unread = l->held || l->unread;
+    l->unread = l->held;
+    if (!unread) {
+        mqtt_conn_misc(l->conn);
+    } else if (!withheld(l) && now(l) - l->stirred >= (int64_t)l->cfg.keepalive_s * 500) {
+        mqtt_conn_stir(l->conn);
+        l->stirred = now(l);
+    }
+}
+
 static void tick(struct mqtt_link *l)
 {
     timer_set(&l->timer, now(l) + TICK_MS);
     if (l->careful && steady(l))
         forgive(l); // the message has gone, as by its expiry
     int64_t held_ms = l->held ? now(l) - l->held_since : 0;
-    if (!withheld(l))
-        mqtt_conn_misc(l->conn);
+    keep_alive(l);
     if (held_ms > (int64_t)l->cfg.keepalive_s * 500 && !l->held_told) {
         l->held_told = true;
-        log_warn(&l->log, LOG_MSG("what was read is long under way: the broker may think that we are gone"),
-                 LOG_C("waits for", withheld(l) ? "the commit" : "the XMPP server"), LOG_INT("ms", held_ms));
+        log_warn(
+            &l->log, LOG_MSG("what was read is long under way: nothing more is read"),
+            LOG_C("waits for", withheld(l) ? "the commit; the broker may think that we are gone" : "the XMPP server"),
+            LOG_INT("ms", held_ms));
     }
     defer_set(&l->settle);
 }

@@ -53,6 +53,7 @@ struct broker {
     int suback;                                   // for every filter, when not 0
     int puback;                                   // reason code
     bool keep_pubacks;                            // does not answer PUBLISH
+    bool keep_pingresps;                          // nor PINGREQ
     void (*accepted)(struct broker *b, void *ud); // CONNACK was sent
     void *ud;
 
@@ -331,7 +332,8 @@ static inline void broker_packet(struct broker *b, unsigned head, struct broker_
         broker_on_unsubscribe(b, &r, p);
         break;
     case BROKER_PINGREQ:
-        broker_send(b, 0xd0, STR_NONE);
+        if (!b->keep_pingresps)
+            broker_send(b, 0xd0, STR_NONE);
         break;
     default:
         break;
