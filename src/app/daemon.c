@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -326,6 +327,14 @@ static struct conf_value *read_or_print(const char *path)
     return config;
 }
 
+static bool open_loop(struct daemon *d)
+{
+    d->loop = loop_create();
+    if (!d->loop)
+        fprintf(stderr, "spandrel: cannot start: %s\n", strerror(errno));
+    return d->loop != NULL;
+}
+
 int daemon_run(const char *config_path, const char *record_path)
 {
     struct daemon d = {.path = config_path, .log = {.sub = LOG_SUB_app}};
@@ -334,7 +343,10 @@ int daemon_run(const char *config_path, const char *record_path)
     if (!d.config)
         return 1;
     app_conf_log(d.config);
-    d.loop = loop_create();
+    if (!open_loop(&d)) {
+        conf_destroy(d.config);
+        return 1;
+    }
     d.committed = loop_wake_create(d.loop, wake, &d);
     bool good = open_all(&d, record_path);
     if (good) {
@@ -355,7 +367,10 @@ int daemon_check(const char *config_path)
     d.config = read_or_print(config_path);
     if (!d.config)
         return 1;
-    d.loop = loop_create();
+    if (!open_loop(&d)) {
+        conf_destroy(d.config);
+        return 1;
+    }
     d.store = store_open_memory();
     bool good = make_hub(&d);
     hub_destroy(d.hub);

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
+#include <errno.h>
 #include <signal.h>
 
 enum { NAP_MS = 60000, LAST_ROUNDS = 16 };
@@ -261,8 +262,11 @@ struct loop *loop_create(void)
     struct loop *l = MEM_NEW(struct loop);
     signal(SIGPIPE, SIG_IGN); // libuv writes without MSG_NOSIGNAL
     int rc = uv_loop_init(&l->uv);
-    if (rc)
-        err_fatal("uv_loop_init: %s", uv_strerror(rc));
+    if (rc) {
+        mem_free(l);
+        errno = -rc;
+        return NULL;
+    }
     uv_timer_init(&l->uv, &l->alarm);
     uv_idle_init(&l->uv, &l->idle);
     l->alarm.data = l->idle.data = l;

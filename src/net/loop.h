@@ -10,7 +10,7 @@
 
 struct loop;
 
-struct loop *loop_create(void);
+struct loop *loop_create(void); // NULL, with errno, when the system has no room for one
 void loop_destroy(
     struct loop *l); // after loop_run() returned and every handle was closed; aborts when one is left open
 uv_loop_t *loop_uv(struct loop *l);

@@ -10,6 +10,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define REST                                                                                                           \
@@ -68,6 +69,25 @@ static void a_start_that_fails(void **state)
     assert_int_equal(daemon_run("/nonexistent/config", NULL), 1);
 }
 
+// The loop takes six files; each number below what it wants is another call that fails.
+static void a_start_without_room_for_files(void **state)
+{
+    (void)state;
+    struct rlimit before, few;
+    const char *path = write_config("state", REST);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    int next = dup(0);
+    assert_true(next >= 0);
+    close(next);
+    for (int more = 1; more <= 6; more++) {
+        few = (struct rlimit){(rlim_t)(next + more), before.rlim_max};
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+        int code = daemon_run(path, NULL);
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+        assert_int_equal(code, 1);
+    }
+}
+
 static void a_recording_that_cannot_be_written(void **state)
 {
     (void)state;
@@ -88,6 +108,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_start_that_fails),
+        cmocka_unit_test(a_start_without_room_for_files),
         cmocka_unit_test(a_recording_that_cannot_be_written),
         cmocka_unit_test(check_connects_to_nothing_and_makes_nothing),
     };
