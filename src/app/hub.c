@@ -142,7 +142,7 @@ static enum err build(struct hub *h, const struct conf_value *config, struct con
     struct loading l = {h, config, report};
     enum err e = store_load(h->store, check_row, &l);
     if (e && !conf_errors(report))
-        conf_fail(report, conf_get(config, "state"), "the database cannot be read: %s", err_text(e));
+        conf_fail(report, conf_get(config, "state"), "the database cannot be read: %s", store_load_why(h->store));
     return e;
 }
 

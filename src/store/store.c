@@ -45,6 +45,7 @@ struct store {
     struct store_stat stat;
     void (*notify)(void *ud);
     void *notify_ud;
+    struct errmsg why; // the last store_load() failed
 };
 
 static const struct log_ctx log_store = {.sub = LOG_SUB_store};
@@ -284,9 +285,14 @@ bool store_close(struct store *s)
 enum err store_load(struct store *s, enum err (*each)(void *ud, const struct row *row), void *ud)
 {
     (void)pthread_mutex_lock(&s->db_lock);
-    enum err e = store_db_load(s->db, each, ud);
+    enum err e = store_db_load(s->db, each, ud, &s->why);
     (void)pthread_mutex_unlock(&s->db_lock);
     return e;
+}
+
+const char *store_load_why(const struct store *s)
+{
+    return s->why.text;
 }
 
 enum err store_load_state(struct store *s, struct str adapter, enum err (*each)(void *ud, const struct row *row),

@@ -36,6 +36,8 @@ bool store_close(struct store *s);
 // rows, but not flush. Stops at and returns the first error of `each`. ERR_CONF when the database holds what was never
 // written there; ERR_IO.
 enum err store_load(struct store *s, enum err (*each)(void *ud, const struct row *row), void *ud) MUST_CHECK;
+// What was wrong, with the file and the row, when that was not `each`.
+const char *store_load_why(const struct store *s);
 
 // The same with the state of one adapter alone, with all that was put so far: waits for its commit. ERR_IO when that
 // fails.

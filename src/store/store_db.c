@@ -310,42 +310,47 @@ enum store_outcome store_db_checkpoint(struct store_db *db, const char **why)
 typedef enum err each_row(void *ud, const struct row *row);
 
 // Hands over what the statement gives, and ends it.
-static enum err read_rows(sqlite3_stmt *stmt, enum row_kind kind, each_row *each, void *ud)
+static enum err read_rows(const struct store_db *db, sqlite3_stmt *stmt, enum row_kind kind, each_row *each, void *ud,
+                          struct errmsg *msg)
 {
     struct row row;
     enum err e = ERR_OK;
     int rc;
     while (!e && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
-        e = store_table_read(stmt, kind, &row);
+        e = store_table_read(stmt, kind, &row, msg);
         if (!e)
             e = each(ud, &row);
     }
     (void)sqlite3_finalize(stmt);
     if (e)
         return e;
-    return rc == SQLITE_DONE ? ERR_OK : (rc & 0xff) == SQLITE_CORRUPT ? ERR_CONF : ERR_IO;
+    return rc == SQLITE_DONE ? ERR_OK : open_error(db, rc, sqlite3_db_filename(db->sql, "main"), msg);
 }
 
-static enum err load_kind(struct store_db *db, enum row_kind kind, each_row *each, void *ud)
+static enum err load_kind(struct store_db *db, enum row_kind kind, each_row *each, void *ud, struct errmsg *msg)
 {
     sqlite3_stmt *stmt;
-    return prepare(db, store_tables[kind].load, &stmt) == SQLITE_OK ? read_rows(stmt, kind, each, ud) : ERR_IO;
+    int rc = prepare(db, store_tables[kind].load, &stmt);
+    if (rc != SQLITE_OK)
+        return open_error(db, rc, sqlite3_db_filename(db->sql, "main"), msg);
+    return read_rows(db, stmt, kind, each, ud, msg);
 }
 
 enum err store_db_load_state(struct store_db *db, struct str adapter, each_row *each, void *ud)
 {
+    struct errmsg msg;
     sqlite3_stmt *stmt;
     if (prepare(db, "SELECT adapter, key, value FROM state WHERE adapter = ?1", &stmt) != SQLITE_OK)
         return ERR_IO;
     (void)sqlite3_bind_text(stmt, 1, adapter.p, (int)adapter.n, SQLITE_STATIC);
-    return read_rows(stmt, ROW_STATE, each, ud);
+    return read_rows(db, stmt, ROW_STATE, each, ud, &msg);
 }
 
-enum err store_db_load(struct store_db *db, each_row *each, void *ud)
+enum err store_db_load(struct store_db *db, each_row *each, void *ud, struct errmsg *msg)
 {
     static const enum row_kind order[] = {ROW_IDENTITY, ROW_REGISTRATION, ROW_SUBSCRIPTION, ROW_ACCESS, ROW_STATE};
     enum err e = ERR_OK;
     for (size_t i = 0; i < sizeof order / sizeof *order && !e; i++)
-        e = load_kind(db, order[i], each, ud);
+        e = load_kind(db, order[i], each, ud, msg);
     return e;
 }

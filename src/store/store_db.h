@@ -32,8 +32,9 @@ void store_db_close(struct store_db *db); // NULL is fine
 enum store_outcome store_db_write(struct store_db *db, const struct store_batch *batch, const char **why);
 // Moves what the log has gathered into the database, when it is worth it; nothing waits for that.
 enum store_outcome store_db_checkpoint(struct store_db *db, const char **why);
-// As store_load().
-enum err store_db_load(struct store_db *db, enum err (*each)(void *ud, const struct row *row), void *ud) MUST_CHECK;
+// As store_load(); what is not an error of `each` is told.
+enum err store_db_load(struct store_db *db, enum err (*each)(void *ud, const struct row *row), void *ud,
+                       struct errmsg *msg) MUST_CHECK;
 enum err store_db_load_state(struct store_db *db, struct str adapter, enum err (*each)(void *ud, const struct row *row),
                              void *ud) MUST_CHECK;
 

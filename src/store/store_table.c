@@ -1,5 +1,7 @@
 #include "store/store_table.h"
 
+#include <stdio.h>
+
 #define COLUMN(type, member)                                                                                           \
     {                                                                                                                  \
         COLUMN_##type, offsetof(struct row, member)                                                                    \
@@ -24,6 +26,7 @@ static const struct store_column state[] = {COLUMN(TEXT, adapter), COLUMN(TEXT, 
 const struct store_table store_tables[ROW_KINDS] = {
     [ROW_IDENTITY] =
         {
+            .name = "identity",
             .put = "INSERT OR REPLACE INTO identity VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
             .remove = "DELETE FROM identity WHERE domain = ?1 AND local = ?2 AND scope = ?3",
             .load = "SELECT domain, local, scope, adapter, key, kind, quarantined, name, cls, grp, since FROM identity",
@@ -33,6 +36,7 @@ const struct store_table store_tables[ROW_KINDS] = {
         },
     [ROW_SUBSCRIPTION] =
         {
+            .name = "subscription",
             .put = "INSERT OR REPLACE INTO subscription VALUES (?1, ?2, ?3, ?4)",
             .remove = "DELETE FROM subscription WHERE user = ?1 AND domain = ?2 AND local = ?3",
             .load = "SELECT user, domain, local, state FROM subscription",
@@ -42,6 +46,7 @@ const struct store_table store_tables[ROW_KINDS] = {
         },
     [ROW_REGISTRATION] =
         {
+            .name = "registration",
             .put = "INSERT OR REPLACE INTO registration VALUES (?1, ?2)",
             .remove = "DELETE FROM registration WHERE user = ?1 AND domain = ?2",
             .load = "SELECT user, domain FROM registration",
@@ -51,6 +56,7 @@ const struct store_table store_tables[ROW_KINDS] = {
         },
     [ROW_ACCESS] =
         {
+            .name = "access",
             .put = "INSERT OR REPLACE INTO access VALUES (?1, ?2)",
             .remove = "DELETE FROM access WHERE number = ?1",
             .load = "SELECT number, rule FROM access ORDER BY number",
@@ -60,6 +66,7 @@ const struct store_table store_tables[ROW_KINDS] = {
         },
     [ROW_STATE] =
         {
+            .name = "state",
             .put = "INSERT OR REPLACE INTO state VALUES (?1, ?2, ?3)",
             .remove = "DELETE FROM state WHERE adapter = ?1 AND key = ?2",
             .load = "SELECT adapter, key, value FROM state",
@@ -148,7 +155,20 @@ static struct str read_str(sqlite3_stmt *stmt, int at, bool blob)
     return (struct str){p ? p : "", p ? (size_t)sqlite3_column_bytes(stmt, at) : 0};
 }
 
-enum err store_table_read(sqlite3_stmt *stmt, enum row_kind kind, struct row *out)
+static enum err strange(sqlite3_stmt *stmt, const struct store_table *t, unsigned at, struct errmsg *msg)
+{
+    char key[160] = "";
+    for (unsigned i = 0, n = 0; i < t->keys && n < sizeof key; i++)
+        n += (unsigned)snprintf(key + n, sizeof key - n, "%s%s='%s'", i ? " AND " : "",
+                                sqlite3_column_name(stmt, (int)i), (const char *)sqlite3_column_text(stmt, (int)i));
+    return err_set(msg, ERR_CONF,
+                   "%s: in table %s, the row %s has a %s that was never written there, %lld: restore a backup, or "
+                   "delete this row",
+                   sqlite3_db_filename(sqlite3_db_handle(stmt), "main"), t->name, key,
+                   sqlite3_column_name(stmt, (int)at), (long long)sqlite3_column_int64(stmt, (int)at));
+}
+
+enum err store_table_read(sqlite3_stmt *stmt, enum row_kind kind, struct row *out, struct errmsg *msg)
 {
     const struct store_table *t = &store_tables[kind];
     *out = (struct row){.kind = kind};
@@ -158,7 +178,7 @@ enum err store_table_read(sqlite3_stmt *stmt, enum row_kind kind, struct row *ou
         if (s)
             *s = read_str(stmt, (int)i, c->type == COLUMN_BLOB);
         else if (!set_number(out, c->type, sqlite3_column_int64(stmt, (int)i)))
-            return ERR_CONF;
+            return strange(stmt, t, i, msg);
     }
     return ERR_OK;
 }

@@ -14,6 +14,7 @@ struct store_column {
 };
 
 struct store_table {
+    const char *name;
     const char *put;    // parameters: the columns in order
     const char *remove; // parameters: the key columns
     const char *load;   // gives the columns in order
@@ -30,7 +31,7 @@ struct str *store_table_str_of(struct row *row, const struct store_column *c);
 // Binds the first `count` columns of the row; an SQLite code. The strings must live until the statement is reset.
 int store_table_bind(sqlite3_stmt *stmt, const struct row *row, unsigned count);
 // Reads the row a `load` statement stands on: strings are valid until its next step. ERR_CONF when a value is none that
-// was ever written.
-enum err store_table_read(sqlite3_stmt *stmt, enum row_kind kind, struct row *out) MUST_CHECK;
+// was ever written: the text names the file, the table, the row and the value.
+enum err store_table_read(sqlite3_stmt *stmt, enum row_kind kind, struct row *out, struct errmsg *msg) MUST_CHECK;
 
 #endif

@@ -315,19 +315,26 @@ static void test_cut_short(void **state)
 static void test_strange_values(void **state)
 {
     struct fixture *f = *state;
-    static const char *const strange[] = {
-        "INSERT INTO identity VALUES ('d', 'l', '', 'a', 'k', 99, 0, '', '', '', 0)",
-        "INSERT INTO identity VALUES ('d', 'l', '', 'a', 'k', 0, 2, '', '', '', 0)",
-        "INSERT INTO identity VALUES ('d', 'l', '', 'a', 'k', -1, 0, '', '', '', 0)",
-        "INSERT INTO subscription VALUES ('u', 'd', 'l', 16)",
-        "INSERT INTO subscription VALUES ('u', 'd', 'l', -1)",
+    static const struct {
+        const char *sql, *why;
+    } strange[] = {
+        {"INSERT INTO identity VALUES ('d', 'l', '', 'a', 'k', 99, 0, '', '', '', 0)",
+         "in table identity, the row domain='d' AND local='l' AND scope='' has a kind that was never written there, "
+         "99"},
+        {"INSERT INTO identity VALUES ('d', 'l', '', 'a', 'k', 0, 2, '', '', '', 0)", "a quarantined that"},
+        {"INSERT INTO identity VALUES ('d', 'l', '', 'a', 'k', -1, 0, '', '', '', 0)", "written there, -1: restore"},
+        {"INSERT INTO subscription VALUES ('u', 'd', 'l', 16)",
+         "in table subscription, the row user='u' AND domain='d' AND local='l' has a state"},
+        {"INSERT INTO subscription VALUES ('u', 'd', 'l', -1)", "or delete this row"},
     };
     for (size_t i = 0; i < sizeof strange / sizeof *strange; i++) {
         fill(f, 1);
-        run_sql(f, strange[i]);
+        run_sql(f, strange[i].sql);
         struct store *s = open_ok(f);
         size_t count = 0;
         assert_int_equal(store_load(s, count_row, &count), ERR_CONF);
+        assert_non_null(strstr(store_load_why(s), f->db));
+        assert_non_null(strstr(store_load_why(s), strange[i].why));
         store_close(s);
         run_sql(f, "DELETE FROM identity; DELETE FROM subscription");
     }
@@ -362,7 +369,7 @@ static void test_migrations(void **state)
     for (int i = 0; i < 2; i++) {
         assert_int_equal(store_db_open(f->db, &all, &db, &msg), ERR_OK);
         size_t count = 0;
-        assert_int_equal(store_db_load(db, count_row, &count), ERR_OK);
+        assert_int_equal(store_db_load(db, count_row, &count, &msg), ERR_OK);
         assert_int_equal(count, 5);
         store_db_close(db);
     }
