@@ -111,10 +111,9 @@ static void hide(struct conf_source *s, const struct conf_value *v)
     hide_members(s, v);
 }
 
-static void fail_unknown(const struct binder *b, const struct conf_value *v, const struct conf_tables *tables)
+// The option that a name was probably meant to be, or NULL.
+static const char *nearest_option(struct str name, const struct conf_tables *tables)
 {
-    if (conf_errors(b->report) >= ERRORS_MAX)
-        return;
     const char *words[WORDS_MAX + 1];
     size_t count = 0, at = 0;
     for (const struct conf_item *item; count < WORDS_MAX && (item = conf_tables_next(tables, &at));) {
@@ -122,9 +121,18 @@ static void fail_unknown(const struct binder *b, const struct conf_value *v, con
             words[count++] = item->name;
     }
     words[count] = NULL;
+    return conf_nearest(name, words);
+}
+
+static void fail_unknown(const struct binder *b, const struct conf_value *v, const struct conf_tables *tables)
+{
+    if (conf_errors(b->report) >= ERRORS_MAX)
+        return;
+    const char *near = nearest_option(v->name, tables);
     struct strbuf hint;
     strbuf_init(&hint, 256);
-    suggest(v->name, words, &hint);
+    if (near)
+        strbuf_printf(&hint, "; did you mean '%s'?", near);
     struct str name = utf8_display(&b->tree->arena, v->name, QUOTED_MAX), in = where(b, v->parent);
     conf_report_add(b->report, true, b->tree->source, v->key, "unknown option '" STR_FMT "'" STR_FMT STR_FMT,
                     STR_ARG(name), STR_ARG(in), STR_ARG(strbuf_view(&hint)));
@@ -183,14 +191,26 @@ static void fail_missing(const struct binder *b, const struct conf_value *map, c
                     STR_ARG(in));
 }
 
-static void bind_missing(const struct binder *b, struct conf_value *map, const struct conf_tables *tables)
+// An unknown option was reported with the suggestion that it is this one.
+static bool is_misspelt(const struct conf_value *map, const struct conf_tables *tables, const struct conf_item *item)
+{
+    for (size_t i = 0; i < map->count; i++) {
+        struct str name = map->members[i]->name;
+        const char *near = conf_tables_find(tables, name) ? NULL : nearest_option(name, tables);
+        if (near && str_eq_c(str_c(near), item->name))
+            return true;
+    }
+    return false;
+}
+
+static void bind_missing(const struct binder *b, struct conf_value *map, const struct conf_tables *tables, bool open)
 {
     size_t at = 0;
     for (const struct conf_item *item; (item = conf_tables_next(tables, &at));) {
         if (conf_value_member(map, item->name))
             continue;
         // What is needed in a map is so only where that map is given.
-        if ((item->flags & CONF_REQUIRED) && map->given)
+        if ((item->flags & CONF_REQUIRED) && map->given && (open || !is_misspelt(map, tables, item)))
             fail_missing(b, map, item);
         add_default(b, map, item);
     }
@@ -209,7 +229,7 @@ static void bind_members(const struct binder *b, struct conf_value *map, const s
         else
             fail_unknown(b, v, tables);
     }
-    bind_missing(b, map, tables);
+    bind_missing(b, map, tables, open);
 }
 
 static bool is_map(const struct binder *b, struct conf_value *v, const struct conf_item *item)

@@ -52,8 +52,9 @@ DEVICE = ADAPTER + """\
 """
 WRONG = {
     "misspelt option": (GOOD.replace("secret", "secert"), [
-        (2, 3, "'secret' is missing in components.main", "  main:"),
         (4, 5, "unknown option 'secert' in components.main; did you mean 'secret'?", None)]),
+    "misspelt components": ("compnents: {}\n", [(1, 1, "unknown option 'compnents'; did you mean 'components'?", "compnents: {}")]),
+    "missing option": (GOOD.replace("    secret: s\n", ""), [(2, 3, "'secret' is missing in components.main", "  main:")]),
     "misspelt section": (GOOD + "adaptres: {}\n", [(5, 1, "unknown option 'adaptres'; did you mean 'adapters'?", "adaptres: {}")]),
     "no domain": (GOOD.replace("bridge.localhost", "a b"), [(3, 13, "'a b' is not a domain", "    domain: a b")]),
     "port": (GOOD + "    server: localhost:99999\n", [(5, 13, "'server' must be host or host:port, not 'localhost:99999'", "    server: localhost:99999")]),
@@ -126,7 +127,7 @@ def test_files_of_tls_that_is_off_are_not_read(write):
 
 def test_check_finds_all_at_once(write):
     text = GOOD.replace("secret", "secert") + "    server: a:b\nlog: {level: x}\nadmin: []\n"
-    assert len([f for f in found(check(write(text)).stderr) if f[2] == "error"]) == 5
+    assert len([f for f in found(check(write(text)).stderr) if f[2] == "error"]) == 4
 
 
 def test_check_connects_to_nothing(write):
