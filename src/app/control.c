@@ -1,9 +1,12 @@
 /* Happy path: accept -> one line -> hub_operate() -> answer -> close. Failures: a line over LINE_LIMIT or silence for
- * IDLE_MS ends the connection; at most CLIENTS at once, further ones are closed. */
+ * IDLE_MS ends the connection; at most CLIENTS at once, further ones are told so and
+ * closed. */
 #include "app/control.h"
 
 #include "base/list.h"
 #include "base/mem.h"
+
+#include <stdio.h>
 
 enum { LINE_LIMIT = 16384, CLIENTS = 16, IDLE_MS = 10000, ANSWER_MAX = 64 * 1024 * 1024 };
 
@@ -60,6 +63,14 @@ static void answer(struct control_client *cl, struct str line)
     stream_close(cl->stream);
 }
 
+static void refuse(struct control_client *cl)
+{
+    char text[80];
+    int n = snprintf(text, sizeof text, "error\nspandrel: busy: %d connections to the control socket\n", CLIENTS);
+    stream_write(cl->stream, (struct str){text, (size_t)n});
+    stream_close(cl->stream);
+}
+
 static void client_data(void *ud, struct str bytes)
 {
     struct control_client *cl = ud;
@@ -99,8 +110,10 @@ static void accepted(void *ud, struct stream *s)
     list_push(&c->clients, &cl->link);
     c->count++;
     stream_serve(s, &client_limits, &client_events, cl, &c->log);
-    if (c->count > CLIENTS)
+    if (c->count > 2 * CLIENTS)
         stream_reset(s);
+    else if (c->count > CLIENTS)
+        refuse(cl);
 }
 
 struct control *control_create(struct loop *l, const char *path, unsigned mode, struct hub *hub, struct errmsg *msg)

@@ -90,11 +90,15 @@ int control_ask(const char *path, bool json, struct str line)
     }
     struct strbuf answer;
     strbuf_init(&answer, ANSWER_MAX);
-    bool good = send_all(fd, json ? STR("json ") : STR("text ")) && send_all(fd, line) && send_all(fd, STR("\n")) &&
-                receive_all(fd, &answer);
+    // A bridge that is busy answers before it is asked, and does not read: the answer is there all the same.
+    bool sent = send_all(fd, json ? STR("json ") : STR("text ")) && send_all(fd, line) && send_all(fd, STR("\n"));
+    int error = errno;
+    bool good = receive_all(fd, &answer) && sent;
     int code = good || answer.n ? show(strbuf_view(&answer)) : 2;
-    if (!good && !answer.n)
+    if (!good && !answer.n) {
+        errno = sent ? errno : error;
         explain(path);
+    }
     strbuf_finish(&answer);
     close(fd);
     return code;

@@ -184,6 +184,21 @@ def test_ctl_says_what_is_wrong(place):
     assert "bridge.localhost" in bridge.ctl("links") and "main" in bridge.ctl("links")
 
 
+def test_ctl_tells_that_the_bridge_is_busy(place):
+    bridge = place.bridge
+    with contextlib.ExitStack() as stack:
+        idle = [stack.enter_context(socket.socket(socket.AF_UNIX)) for _ in range(16)]
+        for sock in idle:
+            sock.connect(str(bridge.directory / "state" / "control"))
+        done = spandrel("-c", bridge.config, "ctl", "status")
+        assert done.returncode == 1 and done.stderr == "spandrel: busy: 16 connections to the control socket\n"
+        for sock in idle:
+            sock.shutdown(socket.SHUT_WR)
+            while sock.recv(100):  # until the bridge has closed it
+                pass
+    assert "main" in bridge.ctl("links")
+
+
 def test_ctl_without_a_bridge(write, tmp_path):
     done = spandrel("-c", write(GOOD + f"state: {tmp_path}\n"), "ctl", "status")
     assert done.returncode == 2 and "is the bridge running?" in done.stderr
