@@ -78,7 +78,7 @@ class Bridge(Server):
         return [binary(), "-c", str(self.config), "run"]
 
     def environment(self):
-        return {"ASAN_OPTIONS": "abort_on_error=1", "UBSAN_OPTIONS": "print_stacktrace=1"}
+        return {"ASAN_OPTIONS": "abort_on_error=1:quarantine_size_mb=8", "UBSAN_OPTIONS": "print_stacktrace=1"}
 
     def ctl(self, *words, check=True):
         done = subprocess.run([binary(), "-c", str(self.config), "ctl", *words], capture_output=True, text=True, timeout=20, check=False)
