@@ -122,6 +122,40 @@ static void check_files(const struct conf_value *tls, struct conf_report *report
     }
 }
 
+// What is sent is found in any case.
+static void check_choices(const struct conf_value *choices, struct conf_report *report)
+{
+    size_t at = 0;
+    for (const struct conf_value *v; (v = conf_each(choices, &at));) {
+        size_t before = 0;
+        for (const struct conf_value *o; (o = conf_each(choices, &before)) && o != v;) {
+            if (str_case_eq(conf_str(v), conf_str(o)))
+                conf_fail(report, v, "the choice '" STR_FMT "' is there twice, in whatever case", STR_ARG(conf_str(v)));
+        }
+    }
+}
+
+static void check_controls(const struct conf_value *device, struct conf_report *report)
+{
+    const struct conf_value *controls = conf_get(device, "controls");
+    size_t at = 0;
+    for (const struct conf_value *c; (c = conf_each(controls, &at));) {
+        const struct conf_value *topic = conf_get(c, "topic");
+        check_choices(conf_get(c, "choices"), report);
+        if (str_find(conf_str(topic), '+') >= 0)
+            conf_fail(report, topic,
+                      "'+' cannot stand in a topic that is written to: say which level by {1}, {2}, ...");
+    }
+}
+
+static void check_devices(const struct conf_value *section, struct conf_report *report)
+{
+    const struct conf_value *devices = conf_get(section, "devices");
+    size_t at = 0;
+    for (const struct conf_value *d; (d = conf_each(devices, &at));)
+        check_controls(d, report);
+}
+
 static void check_link(const struct conf_value *section, struct conf_report *report)
 {
     const struct conf_value *tls = conf_get(section, "tls"), *birth = conf_get(section, "birth");
@@ -163,6 +197,7 @@ enum err mqtt_conf_read(const struct conf_value *section, const char *instance, 
 {
     size_t errors = conf_errors(report);
     check_link(section, report);
+    check_devices(section, report);
     if (conf_errors(report) > errors)
         return ERR_CONF;
     struct arena scratch;

@@ -326,6 +326,43 @@ static void check_adapters(const struct conf_value *config, struct conf_report *
     }
 }
 
+// The session of an adapter at its broker: who comes with the name of another ends its connection, and it the other's.
+static bool same_session(const struct conf_value *a, const struct conf_value *b, struct arena *scratch)
+{
+    struct str id[2] = {conf_str(conf_get(a, "client_id")), conf_str(conf_get(b, "client_id"))};
+    const struct conf_value *one = conf_get(a, "broker"), *other = conf_get(b, "broker");
+    for (size_t i = 0; i < 2; i++) {
+        if (!id[i].n)
+            id[i] = arena_printf(scratch, "spandrel-" STR_FMT, STR_ARG(conf_name(i ? b : a)));
+    }
+    return str_eq(id[0], id[1]) && conf_port(one) == conf_port(other) && str_case_eq(conf_host(one), conf_host(other));
+}
+
+static bool is_mqtt(const struct conf_value *adapter)
+{
+    return str_eq_c(conf_str(conf_get(adapter, "type")), "mqtt");
+}
+
+static void check_sessions(const struct conf_value *config, struct conf_report *report)
+{
+    const struct conf_value *adapters = conf_get(config, "adapters");
+    struct arena scratch;
+    arena_init(&scratch, 0);
+    size_t at = 0;
+    for (const struct conf_value *a; (a = conf_each(adapters, &at));) {
+        size_t before = 0;
+        for (const struct conf_value *o; is_mqtt(a) && (o = conf_each(adapters, &before)) && o != a;) {
+            if (!is_mqtt(o) || !same_session(a, o, &scratch))
+                continue;
+            const struct conf_value *id = conf_get(a, "client_id");
+            conf_fail(report, conf_is_set(id) ? id : a,
+                      "the session at the broker is that of adapters." STR_FMT " too: each needs its own `client_id`",
+                      STR_ARG(conf_name(o)));
+        }
+    }
+    arena_finish(&scratch);
+}
+
 static void take_groups(const struct conf_value *config, struct policy *policy, struct conf_report *report)
 {
     const struct conf_value *groups = conf_get(config, "groups");
@@ -427,6 +464,7 @@ void app_conf_check(const struct conf_value *config, struct conf_report *report)
     check_tls(config, report);
     check_socket(config, report);
     check_adapters(config, report);
+    check_sessions(config, report);
     check_admins(config, report);
     check_rules(config, report);
 }

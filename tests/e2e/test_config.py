@@ -82,6 +82,10 @@ WRONG = {
     "authorities of a component": (GOOD + "    tls: {enabled: true, ca: /nonexistent}\n", [(5, 30, "'ca': cannot read /nonexistent: No such file or directory", None)]),
     "files of a broker": (GOOD + ADAPTER + "    tls: {enabled: true, ca: /none, cert: /, key: /dev/null/key}\n", [
         (8, 30, "'ca': cannot read /none: No such file", None), (8, 43, "'cert': cannot read /: Is a directory", None), (8, 51, "'key': cannot read /dev/null/key: Not a directory", None)]),
+    "session": (GOOD + ADAPTER + "    client_id: spandrel-other\n  other: {type: mqtt, broker: \"127.0.0.1:1883\"}\n", [(9, 3, "the session at the broker is that of adapters.home too: each needs its own `client_id`", None)]),
+    "client_id": (GOOD + ADAPTER + "    client_id: x\n  other: {type: mqtt, client_id: x}\n", [(9, 34, "the session at the broker is that of adapters.home too", None)]),
+    "choice twice": (GOOD + DEVICE + "        controls:\n          p: {topic: d/set, type: choice, choices: [a, b, A]}\n", [(12, 59, "the choice 'A' is there twice, in whatever case", None)]),
+    "topic of a control": (GOOD + DEVICE + "        controls: {p: {topic: devices/+/set, type: press}}\n", [(11, 31, "'+' cannot stand in a topic that is written to: say which level by {1}", None)]),
     "topic": (GOOD + DEVICE.replace("devices/+/state", "devices/#/state"), [(10, 16, "'#' cannot stand in the topic of a device: use '+' for each level", "        topic: devices/#/state")]),
     "capture": (GOOD + DEVICE + "        name: \"{2}\"\n", [(11, 15, "{2}", "        name: \"{2}\"")]),
     "template": (GOOD + DEVICE + "        readings: {t: {value: \"{{ value | nofilter }}\"}}\n", [(11, 31, "this template is not supported", None)]),
@@ -119,6 +123,11 @@ def test_octal_modes_are_good(write, mode):
 def test_longest_socket_paths_are_good(write):
     for text in (f"control: {{socket: /{'s' * 106}}}\n", f"state: /{'s' * 98}\n", f"state: /{'s' * 200}\ncontrol: {{socket: /s}}\n"):
         assert check(write(GOOD + text)).returncode == 0
+
+
+def test_sessions_of_their_own_are_good(write):
+    for other in ("client_id: y", "client_id: x, broker: 127.0.0.2", "client_id: x, broker: \"127.0.0.1:1884\""):
+        assert check(write(GOOD + ADAPTER + f"    client_id: x\n  other: {{type: mqtt, {other}}}\n")).returncode == 0
 
 
 def test_files_of_tls_that_is_off_are_not_read(write):
