@@ -2,6 +2,7 @@
 
 #include "adapters/mqtt/mqtt_model.h"
 #include "adapters/mqtt/mqtt_settings.h"
+#include "adapters/mqtt/mqtt_spec.h"
 #include "adapters/mqtt/mqtt_topic.h"
 
 #include <mosquitto.h>
@@ -148,12 +149,49 @@ static void check_controls(const struct conf_value *device, struct conf_report *
     }
 }
 
+// As mqtt_rule_text() fills them in; what it does not know stays as it is.
+static void check_word(const struct conf_value *device, const struct conf_value *message, struct str word,
+                       struct conf_report *report)
+{
+    enum { OWN = 4, WORDS = OWN + MQTT_SPEC_READINGS };
+    const char *words[WORDS + 1] = {"value", "unit", "reading", "name"};
+    const struct conf_value *readings = conf_get(device, "readings");
+    size_t count = OWN, at = 0;
+    for (const struct conf_value *r; count < WORDS && (r = conf_each(readings, &at));)
+        words[count++] = conf_name(r).p;
+    bool known = word.n == 1 && word.p[0] >= '1' && word.p[0] <= '9';
+    for (size_t i = 0; i < count && !known; i++)
+        known = i < OWN ? str_eq_c(word, words[i]) : str_case_eq(word, str_c(words[i]));
+    const char *near = known ? NULL : conf_nearest(word, words);
+    if (!known)
+        conf_warn(report, message, "{" STR_FMT "} stands for nothing%s%s%s", STR_ARG(word),
+                  near ? "; did you mean {" : "", near ? near : "", near ? "}?" : "");
+}
+
+static void check_alerts(const struct conf_value *device, struct conf_report *report)
+{
+    size_t at = 0;
+    for (const struct conf_value *c; (c = conf_each(conf_get(device, "alerts"), &at));) {
+        const struct conf_value *message = conf_get(c, "message");
+        struct str head, rest = conf_str(message), word;
+        while (str_cut(rest, '{', &head, &rest)) {
+            if (!str_cut(rest, '}', &word, &rest)) {
+                conf_warn(report, message, "a '{' without its '}'");
+                break;
+            }
+            check_word(device, message, word, report);
+        }
+    }
+}
+
 static void check_devices(const struct conf_value *section, struct conf_report *report)
 {
     const struct conf_value *devices = conf_get(section, "devices");
     size_t at = 0;
-    for (const struct conf_value *d; (d = conf_each(devices, &at));)
+    for (const struct conf_value *d; (d = conf_each(devices, &at));) {
         check_controls(d, report);
+        check_alerts(d, report);
+    }
 }
 
 static void check_link(const struct conf_value *section, struct conf_report *report)

@@ -130,6 +130,19 @@ def test_sessions_of_their_own_are_good(write):
         assert check(write(GOOD + ADAPTER + f"    client_id: x\n  other: {{type: mqtt, {other}}}\n")).returncode == 0
 
 
+@pytest.mark.parametrize(("message", "wanted"), [
+    ("{name} {1}: {T} {value} {unit} {reading}", []), ("no word", []),
+    ("{nmae}", ["{nmae} stands for nothing; did you mean {name}?"]), ("{tt}", ["{tt} stands for nothing; did you mean {t}?"]),
+    ("{wholly-unknown}", ["{wholly-unknown} stands for nothing"]), ("{name", ["a '{' without its '}'"]),
+])
+def test_words_of_a_message_that_nobody_fills_in_are_warned_of(write, message, wanted):
+    text = GOOD + DEVICE + f"        readings: {{t: {{}}}}\n        alerts:\n          - {{reading: t, above: 3, message: '{message}'}}\n"
+    done = check(write(text))
+    assert done.returncode == 0, done.stderr
+    assert [f[2:4] for f in found(done.stderr)] == [("warning", w) for w in wanted]
+    assert all(f[:2] == (13, 45) for f in found(done.stderr))
+
+
 def test_files_of_tls_that_is_off_are_not_read(write):
     assert check(write(GOOD + "    tls: {ca: /nonexistent}\n" + ADAPTER + "    tls: {ca: /nonexistent}\n")).returncode == 0
 
