@@ -36,6 +36,7 @@ enum {
     TICK_MS = 1000,
     STEADY_MS = 10 * 1000, // up for so long: the next failure is a new one
     STRIKES = 3,           // the same message failed so often: it will not pass
+    OUSTED = 5,            // connections in a row that the broker ended soon: somebody has our name
     RETAINED_OFF = 2,      // clean sessions for one: it must be a retained one
 };
 
@@ -87,6 +88,7 @@ struct mqtt_link {
     bool old_broker;   // MQTT 5 was refused
     bool outage;       // down() was said
     unsigned strikes;  // failures by a message, since an acknowledged one
+    unsigned ousted;   // connections in a row that the broker ended soon
     bool careful;      // it may come again: one at a time
     unsigned poisoned; // clean sessions for it
     bool clean;        // the next connection gives up the session
@@ -280,8 +282,23 @@ static bool steady(const struct mqtt_link *l)
     return in_state(l, UP) && now(l) - l->fsm.since >= STEADY_MS;
 }
 
+// Not all brokers say that another client has taken the session (MQTT 5, 0x8e): they close, and let us in again.
+static bool is_ousted(struct mqtt_link *l, const struct mqtt_fault *f, bool poisoned)
+{
+    bool soon = in_state(l, UP) && !steady(l) && f->err == ERR_CLOSED && f->retry == MQTT_RETRY_NETWORK && !poisoned;
+    l->ousted = soon ? l->ousted + 1 : 0;
+    return l->ousted >= OUSTED;
+}
+
 static void go_down(struct mqtt_link *l, const struct mqtt_fault *f, bool poisoned)
 {
+    struct mqtt_fault ousted;
+    if (is_ousted(l, f, poisoned)) {
+        mqtt_fault_set(&ousted, ERR_EXISTS, MQTT_RETRY_TAKEN,
+                       "the broker ends each connection soon after it is made: does another client, or another bridge, "
+                       "have the same `client_id`? Each needs its own");
+        f = &ousted;
+    }
     if (steady(l))
         forgive(l);
     drop_conn(l);
