@@ -64,7 +64,7 @@ bool log_enabled(enum log_level level, const struct log_ctx *ctx)
 static bool breaks_line(uint32_t c)
 {
     return c < 0x20 || (c >= 0x7F && c <= 0x9F) || (c >= 0x2028 && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069) ||
-           c == 0x200E || c == 0x200F;
+           c == 0x200E || c == 0x200F || c == 0xFFFE || c == 0xFFFF; // the last two: no characters of XML
 }
 
 static void put_char(struct strbuf *b, uint32_t c)

@@ -100,6 +100,7 @@ static void test_values_are_quoted(void **state)
         {"\xc2\x9b", "\"\\u009b\""},
         {"\xe2\x80\xae", "\"\\u202e\""},
         {"\xe2\x80\xa8", "\"\\u2028\""},
+        {"\xef\xbf\xbf", "\"\\uffff\""},
         {"é", "\"é\""},
         {"a\xff", "\"a\xef\xbf\xbd\""},
         {"a\xc3", "\"a\xef\xbf\xbd\""},
