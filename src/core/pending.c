@@ -72,7 +72,7 @@ struct pending *pending_due(const struct pendings *t, int64_t now)
 
 struct pending *pending_next(const struct pendings *t, uint32_t *walk)
 {
-    enum { END = UINT32_MAX };
+    static const uint32_t END = UINT32_MAX;
     struct pending *p = *walk == END ? NULL : at(t, *walk ? *walk : t->first);
     *walk = p && p->next ? p->next : END;
     return p;
