@@ -370,22 +370,28 @@ static void test_congestion_ends_with_the_link(void **state)
     core_expect(c, &up, "north available lamp@gw.example/home -> alice@example.org show=online body=warm\n");
 }
 
-static void test_many_subscribers_hear_the_last_of_it(void **state)
+enum { MANY = 700 }; // subscribers: more than two steps tell
+
+static void core_of_many(struct core *c)
 {
-    struct bridge_config cfg = core_config();
     static const struct str rules[] = {{"allow see read send to *", 24}};
+    struct bridge_config cfg = core_config();
     cfg.rules = rules;
     cfg.rule_count = 1;
-    struct core c;
-    core_init_with(&c, &cfg);
-    core_link(&c, 1, true);
-    core_identity(&c, HOME, "lamp", IDENTITY_CONTACT);
-    enum { N = 700 };
+    core_init_with(c, &cfg);
+    core_link(c, 1, true);
+    core_identity(c, HOME, "lamp", IDENTITY_CONTACT);
     char jid[64];
-    for (unsigned i = 0; i < N; i++) {
+    for (unsigned i = 0; i < MANY; i++) {
         snprintf(jid, sizeof jid, "u%u@example.org", i);
-        core_subscribe(&c, jid, LAMP);
+        core_subscribe(c, jid, LAMP);
     }
+}
+
+static void test_many_subscribers_hear_the_last_of_it(void **state)
+{
+    struct core c;
+    core_of_many(&c);
     struct event ev = core_adapter(EV_AVAILABLE, HOME, "lamp");
     ev.show = SHOW_ONLINE;
     size_t first = core_count(core_do(&c, &ev), "show=online");
@@ -393,7 +399,7 @@ static void test_many_subscribers_hear_the_last_of_it(void **state)
     ev.show = SHOW_AWAY;
     core_all(&c, &ev);
     assert_int_equal(core_count(c.lines.p, "show=online"), 0);
-    assert_int_equal(core_count(c.lines.p, "show=away"), N);
+    assert_int_equal(core_count(c.lines.p, "show=away"), MANY);
     core_finish(&c);
     (void)state;
 }
@@ -402,20 +408,8 @@ static void test_many_subscribers_hear_the_last_of_it(void **state)
 static void test_message_to_very_many(void **state)
 {
     (void)state;
-    struct bridge_config cfg = core_config();
-    static const struct str rules[] = {{"allow see read send to *", 24}};
-    cfg.rules = rules;
-    cfg.rule_count = 1;
     struct core c;
-    core_init_with(&c, &cfg);
-    core_link(&c, 1, true);
-    core_identity(&c, HOME, "lamp", IDENTITY_CONTACT);
-    enum { N = 700 };
-    char jid[64];
-    for (unsigned i = 0; i < N; i++) {
-        snprintf(jid, sizeof jid, "u%u@example.org", i);
-        core_subscribe(&c, jid, LAMP);
-    }
+    core_of_many(&c);
     struct event ev = core_adapter(EV_MESSAGE, HOME, "lamp");
     ev.body = STR("hot");
     ev.token = 9;
@@ -424,7 +418,7 @@ static void test_message_to_very_many(void **state)
     assert_non_null(strstr(lines, "\ngated 9\n"));
     size_t told = core_count(lines, "north message");
     assert_true(told > 200 && c.out.more);
-    assert_int_equal(core_count(core_drain(&c), "north message"), N);
+    assert_int_equal(core_count(core_drain(&c), "north message"), MANY);
     unsigned refused = 0;
     for (unsigned i = 0; i < JOBS_MAX + 50; i++) {
         lines = core_do(&c, &ev);
