@@ -34,12 +34,11 @@ struct mqtt_adapter {
     struct map filters; // text -> struct filter
     struct arena words; // of stat
 
-    uint64_t token;     // last one given to a post
-    size_t outstanding; // tokens not answered
-    bool durable;       // the message in progress has QoS 1
-    bool posted;        // something, with no token behind it
-    bool owed;          // of that something because of a message of QoS 1
-    int64_t wake_at;    // told to the bridge
+    uint64_t token;                                           // last one given to a post
+    size_t outstanding;                                       // tokens not answered
+    bool durable;                                             // the message in progress has QoS 1
+    enum { OWES_NOTHING, OWES_TAKING, OWES_DURABILITY } owed; // what was posted with no token behind it
+    int64_t wake_at;                                          // told to the bridge
 
     uint64_t in, out, dropped;
     size_t refused;  // subscriptions, on this connection
@@ -91,7 +90,7 @@ static void post(struct mqtt_adapter *a, const struct event *ev)
 static uint64_t next_token(struct mqtt_adapter *a)
 {
     a->outstanding++;
-    a->posted = a->owed = false;
+    a->owed = OWES_NOTHING;
     return ++a->token;
 }
 
@@ -102,9 +101,10 @@ static void host_post(void *ud, const struct event *ev)
     if (a->durable && ev->kind == EV_MESSAGE) {
         tracked.token = next_token(a);
         tracked.flags |= EVENT_DURABLE;
-    } else {
-        a->posted = true;
-        a->owed = a->owed || a->durable;
+    } else if (a->durable) {
+        a->owed = OWES_DURABILITY;
+    } else if (a->owed == OWES_NOTHING) {
+        a->owed = OWES_TAKING;
     }
     post(a, &tracked);
 }
@@ -192,8 +192,8 @@ static void on_message(void *ud, const struct mqtt_message *m)
 static void on_batch(void *ud)
 {
     struct mqtt_adapter *a = ud;
-    unsigned flags = a->owed ? EVENT_DURABLE : 0;
-    if (a->posted)
+    unsigned flags = a->owed == OWES_DURABILITY ? EVENT_DURABLE : 0;
+    if (a->owed != OWES_NOTHING)
         post(a, &(struct event){.kind = EV_BARRIER, .flags = flags, .token = next_token(a)});
     if (a->outstanding == 0)
         mqtt_link_ack(a->link);
@@ -421,7 +421,7 @@ static enum err mqtt_send(struct adapter *base, const struct event *ev)
 {
     static enum err (*const on[EV_COUNT])(struct mqtt_adapter * a, const struct event *ev) = {
         [EV_MESSAGE] = to_model, [EV_COMMAND] = to_model, [EV_TYPING] = ignored, [EV_JOURNALED] = answered,
-        [EV_REFUSED] = answered, [EV_SETTLED] = ignored,  [EV_FAILED] = ignored, [EV_FORGET] = forget,
+        [EV_REFUSED] = answered, [EV_FAILED] = ignored,   [EV_FORGET] = forget,
     };
     return on[ev->kind] ? on[ev->kind](mqtt_of(base), ev) : ERR_UNSUPPORTED;
 }

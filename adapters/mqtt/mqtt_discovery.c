@@ -2,6 +2,7 @@
 
 #include "adapters/mqtt/mqtt_entity.h"
 #include "adapters/mqtt/mqtt_model.h"
+#include "adapters/mqtt/mqtt_profile.h"
 
 #include "base/mem.h"
 #include "base/utf8.h"
@@ -42,16 +43,7 @@ const struct conf_item mqtt_model_discovery_schema[] = {
      .max = 100000,
      .dflt = "60",
      .doc = "New devices a minute, once `max_devices` have been made since the start."},
-    {.name = "offline_delay",
-     .type = CONF_SPAN,
-     .dflt = "10s",
-     .max = 3600e3,
-     .doc = "A device that is lost again within five minutes is shown as offline only after this time."},
-    {.name = "status_interval",
-     .type = CONF_SPAN,
-     .dflt = "1m",
-     .max = 86400e3,
-     .doc = "New readings change the status of the contact at most this often."},
+    MQTT_TELLING_ITEMS,
     {.name = NULL},
 };
 

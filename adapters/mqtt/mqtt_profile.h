@@ -6,6 +6,18 @@
 
 #include "conf/conf.h"
 
+// Items of the schema for whatever describes devices: when they are told.
+#define MQTT_TELLING_ITEMS                                                                                             \
+    {.name = "offline_delay",                                                                                          \
+     .type = CONF_SPAN,                                                                                                \
+     .dflt = "10s",                                                                                                    \
+     .max = 3600e3,                                                                                                    \
+     .doc = "A device that is lost again within five minutes is shown as offline only after this time."},              \
+    {                                                                                                                  \
+        .name = "status_interval", .type = CONF_SPAN, .dflt = "1m", .max = 86400e3,                                    \
+        .doc = "New readings change the status of the contact at most this often."                                     \
+    }
+
 // An owned spec, or NULL when the report got an error. The template's name is the name of the value.
 struct mqtt_spec *mqtt_profile_compile(const struct conf_value *device, struct conf_report *report);
 // "PROFILE/ID": the permanent key of the device with these captures.
