@@ -65,8 +65,8 @@ struct adapter_ops {
     void (*known)(struct adapter *a, struct str key, bool quarantined);
     void (*start)(struct adapter *a);
     // Lends the event for the call. ERR_OK: accepted, and exactly one DELIVERED or FAILED with its token follows (never
-    // from inside this call; token 0: none). ERR_AGAIN: its queue is full. Any other: refused now. JOURNALED, REFUSED,
-    // SETTLED, FAILED about own posts are always accepted.
+    // from inside this call; token 0: none). ERR_AGAIN: its queue is full. Any other: refused now. JOURNALED and
+    // REFUSED about own posts are always accepted.
     enum err (*send)(struct adapter *a, const struct event *ev);
     // The identity that a user means by typing `text`; ERR_NOTFOUND. The candidate is borrowed until the next call.
     enum err (*resolve)(struct adapter *a, struct str text, struct candidate *out);

@@ -297,16 +297,6 @@ static void tell_store(struct hub *h)
     arena_reset(&h->scratch);
 }
 
-static void tell_committed(struct hub *h)
-{
-    uint64_t committed = store_committed(h->store);
-    if (committed == h->committed)
-        return;
-    h->committed = committed;
-    hub_step(h, &(struct event){.kind = EV_COMMITTED, .number = committed});
-    hub_release_gates(h);
-}
-
 static bool tick(struct hub *h)
 {
     if (!h->more && bridge_deadline(h->bridge) > h->host->now(h->ud))
@@ -376,7 +366,7 @@ static void leave_links(struct hub *h)
 void hub_work(struct hub *h)
 {
     tell_store(h);
-    tell_committed(h);
+    hub_release_gates(h);
     tell_congestion(h);
     wake_adapters(h);
     heal(h);

@@ -60,7 +60,6 @@ struct hub {
     struct queue operations; // EV_MESSAGE or EV_COMMAND to a component itself
     struct hub_gate *gates;  // in order of batches
     size_t gate_count, gate_cap;
-    uint64_t committed;   // last batch told to the core
     bool unstored;        // the admins were told that the database cannot be written
     struct arena step;    // effects of the step in progress
     struct arena scratch; // of one stanza that came in

@@ -31,12 +31,10 @@ static void check_fixed(struct hub *h, const struct conf_value *config, struct c
         conf_fail(report, fixed, "this was something else at the start: a change takes a restart");
 }
 
-static bool same_place(struct hub *h, struct hub_adapter *a, const struct conf_value *config,
-                       const struct conf_value *section)
+static bool same_place(const struct hub_adapter *a, const struct conf_value *config, const struct conf_value *section)
 {
-    (void)h;
-    const struct conf_value *component = section ? hub_section(conf_get(config, "components"), a->link->name) : NULL;
-    struct str wanted = section ? conf_str(conf_get(section, "component")) : STR_NONE;
+    const struct conf_value *component = hub_section(conf_get(config, "components"), a->link->name);
+    struct str wanted = conf_str(conf_get(section, "component"));
     return component && str_eq_c(conf_str(conf_get(section, "type")), a->ops->type) &&
            (!wanted.n || str_eq_c(wanted, a->link->name));
 }
@@ -70,7 +68,7 @@ static void check_adapters(struct hub *h, const struct conf_value *config, struc
     for (const struct conf_value *s; (s = conf_each(adapters, &at));) {
         struct hub_adapter *a = hub_adapter_named(h, conf_name(s));
         numbers += !a;
-        if (a && !same_place(h, a, config, s))
+        if (a && !same_place(a, config, s))
             conf_fail(report, s, "an adapter's type and component are permanent: give the new one another name");
         else if (!a || changed(h, a, s))
             try_adapter(h, config, s, report);

@@ -317,11 +317,6 @@ enum err bridge_restore(struct bridge *b, const struct row *row)
 
 /* The step */
 
-void committed_in(struct bridge *b, const struct event *ev, struct effects *out)
-{
-    (void)b, (void)ev, (void)out; // what waits for a commit is gated, and the app holds it
-}
-
 static enum err barrier_out(struct bridge *b, const struct event *ev, struct effects *out)
 {
     (void)b, (void)ev, (void)out; // its token is answered as any other
@@ -347,7 +342,6 @@ static const struct north_entry from_app[EV_COUNT] = {
     [EV_APPROVE] = {approve_in, true},
     [EV_GRANT] = {grant_in, true},
     [EV_REVOKE] = {revoke_in, true},
-    [EV_COMMITTED] = {committed_in, true},
     [EV_TICK] = {tick_in, true},
     [EV_SHUTDOWN] = {shutdown_in, true},
     [EV_CONGESTED] = {component_congestion, true},

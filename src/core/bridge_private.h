@@ -43,7 +43,6 @@ struct bridge {
     struct rng rng;
     uint64_t tokens; // the last one given
     uint64_t rules;  // number of the last rule that was granted
-    uint64_t lost;   // what could not be sent, since the link was down
     int64_t now, wall;
     bool stopping;
     bool wake; // jobs were started outside of a step
@@ -95,8 +94,9 @@ void roster_set(struct bridge *b, struct effects *out, struct sub *s, unsigned s
 // Ends all; the user is told. At most ROSTER_END effects.
 enum { ROSTER_END = 6 };
 void roster_end(struct bridge *b, struct effects *out, struct sub *s, bool unsubscribe);
-// The present presence of the identity, to one address.
-void roster_present(struct bridge *b, struct effects *out, const struct identity *id, const struct jid *user);
+// The present presence of the identity, to one address; `rights` are what it may: who may not read is told no text.
+void roster_present(struct bridge *b, struct effects *out, const struct identity *id, const struct jid *user,
+                    unsigned rights);
 // UNAVAILABLE to one address, whatever its presence is.
 void roster_unavailable(struct bridge *b, struct effects *out, const struct identity *id, const struct jid *user);
 // To the subscriber's bare address, when he is owed it and may still see it; else that is ended. At most ROSTER_END
@@ -119,7 +119,7 @@ north_handler message_step, typing_in, command_in, subject_in, bounce_in;
 north_handler room_join_in, room_part_in;
 north_handler register_in, unregister_in;
 north_handler component_link_up, component_link_down, component_congestion;
-north_handler offer_in, withdraw_in, approve_in, forget_in, grant_in, revoke_in, committed_in, tick_in, shutdown_in;
+north_handler offer_in, withdraw_in, approve_in, forget_in, grant_in, revoke_in, tick_in, shutdown_in;
 
 south_handler presence_changed, message_out, room_join_out, room_part_out, subject_out;
 south_handler identity_out, forget_out, state_out, delivered_out, failed_out, adapter_link_up, adapter_link_down,

@@ -41,8 +41,6 @@ void say_north(struct bridge *b, struct effects *out, const struct event *ev)
 {
     if (component_up(b, ev->component))
         add_event(b, out, EFFECT_NORTH, ev);
-    else
-        b->lost++;
 }
 
 void say_south(struct bridge *b, struct effects *out, const struct event *ev)

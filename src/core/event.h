@@ -43,13 +43,11 @@
     X(FAILED, "failed")             /* A a: outcome of `token`: `err`, text in `body` */                               \
     X(JOURNALED, "journaled")       /* a: the event posted with `token` is taken, with EVENT_DURABLE durable */        \
     X(REFUSED, "refused")           /* a: the event posted with `token` was not taken; `err` */                        \
-    X(SETTLED, "settled")           /* a: the event posted with `token` has reached its end */                         \
     X(OFFER, "offer")               /* O: ask `user` to subscribe to `key`/`to` */                                     \
     X(WITHDRAW, "withdraw")         /* O: end all between `user` and `to` */                                           \
     X(APPROVE, "approve")           /* O: a quarantined identity `to` becomes visible */                               \
     X(GRANT, "grant")               /* O: add the access rule in `rule` */                                             \
     X(REVOKE, "revoke")             /* O: remove the access rule numbered `number` */                                  \
-    X(COMMITTED, "committed")       /* O: the store has made every batch up to `number` durable */                     \
     X(TICK, "tick")                 /* O: the deadline of bridge_deadline() has come, or MORE was said */              \
     X(SHUTDOWN, "shutdown")         /* O: tell all subscribers that all is unavailable */
 
@@ -103,7 +101,7 @@ struct event {
     int64_t now;           // monotonic ms
     int64_t wall;          // ms since 1970; for MESSAGE with `stamp` the time of arrival
     uint64_t token;        // joins a request with its outcome; 0: no outcome wanted
-    uint64_t number;       // COMMITTED, REVOKE
+    uint64_t number;       // REVOKE
     uint16_t adapter;      // instance (1..), 0 when it is about none
     uint16_t component;    // component link (1..) it came by or goes out on, 0 when it is about none
     unsigned rights;       // a: what the user may do with the identity (enum right)

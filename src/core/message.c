@@ -138,10 +138,8 @@ enum err message_out(struct bridge *b, const struct event *ev, struct effects *o
         return ev->kind == EV_MESSAGE ? room_adapter_message(b, ev, out, id) : ERR_OK;
     if (ev->flags & EVENT_SNAPSHOT)
         return ERR_OK;
-    if (!component_up(b, id->component)) {
-        b->lost++;
+    if (!component_up(b, id->component))
         return ERR_OFFLINE;
-    }
     struct event north = news(b, ev, out, id);
     if (str_empty(ev->user.domain))
         return job_start(b, out,

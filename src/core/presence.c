@@ -42,7 +42,7 @@ void presence_subscribe(struct bridge *b, const struct event *ev, struct effects
     struct event yes = speak_for(b, out, EV_SUBSCRIBED, id);
     yes.user = jid_bare(ev->user);
     say_north(b, out, &yes);
-    roster_present(b, out, id, &yes.user);
+    roster_present(b, out, id, &yes.user, rights);
 }
 
 // Answered in any case: who is not subscribed hears the same whether there is an identity or none.
@@ -82,7 +82,7 @@ void presence_probe(struct bridge *b, const struct event *ev, struct effects *ou
     struct identity *id = seen(b, &ev->user, &ev->to, &rights);
     struct sub *s = id ? sub_find(&b->map, user_find(&b->map.users, &ev->user), id) : NULL;
     if (s && roster_owed(s))
-        roster_present(b, out, id, &ev->user);
+        roster_present(b, out, id, &ev->user, rights);
     else
         answer(b, ev, out, EV_UNSUBSCRIBED);
 }

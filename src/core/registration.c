@@ -48,7 +48,7 @@ void register_in(struct bridge *b, const struct event *ev, struct effects *out)
     sub_register(&b->map, s, true);
     result(b, ev, out);
     roster_offer(b, out, u, self, false);
-    roster_present(b, out, self, &user);
+    roster_present(b, out, self, &user, RIGHT_SEE); // a component has no readings
     job_start(b, out,
               &(struct job){.kind = JOB_OFFER, .component = ev->component, .user = u->handle, .left = OFFER_MAX});
 }

@@ -13,12 +13,10 @@ void push_start(struct bridge *b, struct effects *out, uint16_t component)
         job_start(b, out, &(struct job){.kind = JOB_PUSH, .component = component});
 }
 
-static bool in_component(const struct bridge *b, const struct sub *s, uint16_t component)
-{
-    return sub_identity(&b->map, s)->component == component;
-}
+typedef void each_sub(struct bridge *b, struct effects *out, struct sub *s);
 
-bool push_run(struct bridge *b, struct job *j, struct effects *out)
+// Calls it, at most ROSTER_END effects each, for all subscriptions of the job's component; false when the step is full.
+static bool walk_subs(struct bridge *b, struct job *j, struct effects *out, each_sub *each)
 {
     for (unsigned visits = 0; visits < JOB_VISITS; visits++) {
         if (!effects_fit(out, ROSTER_END))
@@ -26,10 +24,28 @@ bool push_run(struct bridge *b, struct job *j, struct effects *out)
         struct sub *s = pool_next(&b->map.subs, &j->at);
         if (!s)
             return true;
-        if (in_component(b, s, j->component))
-            roster_push(b, out, s);
+        if (sub_identity(&b->map, s)->component == j->component)
+            each(b, out, s);
     }
     return false;
+}
+
+// Subscriptions first, then rooms.
+static bool walk_both(struct bridge *b, struct job *j, struct effects *out, each_sub *each,
+                      bool (*rooms)(struct bridge *b, struct job *j, struct effects *out))
+{
+    if (j->phase == 0) {
+        if (!walk_subs(b, j, out, each))
+            return false;
+        j->phase = 1;
+        j->at = 0;
+    }
+    return rooms(b, j, out);
+}
+
+bool push_run(struct bridge *b, struct job *j, struct effects *out)
+{
+    return walk_subs(b, j, out, roster_push);
 }
 
 /* Review */
@@ -53,20 +69,6 @@ static void review_sub(struct bridge *b, struct effects *out, struct sub *s)
     bool held = roster_owed(s) || (s->state & (SUB_FROM_USER | SUB_PENDING_OUT));
     if (held && !rights_seen(b, sub_identity(&b->map, s), &user))
         roster_end(b, out, s, false);
-}
-
-static bool review_subs(struct bridge *b, struct job *j, struct effects *out)
-{
-    for (unsigned visits = 0; visits < JOB_VISITS; visits++) {
-        if (!effects_fit(out, ROSTER_END))
-            return false;
-        struct sub *s = pool_next(&b->map.subs, &j->at);
-        if (!s)
-            return true;
-        if (in_component(b, s, j->component))
-            review_sub(b, out, s);
-    }
-    return false;
 }
 
 // What a kick says in this step: to who leaves, to the adapter, and the first of what the others hear.
@@ -99,13 +101,7 @@ static bool review_rooms(struct bridge *b, struct job *j, struct effects *out)
 
 bool review_run(struct bridge *b, struct job *j, struct effects *out)
 {
-    if (j->phase == 0) {
-        if (!review_subs(b, j, out))
-            return false;
-        j->phase = 1;
-        j->at = 0;
-    }
-    return review_rooms(b, j, out);
+    return walk_both(b, j, out, review_sub, review_rooms);
 }
 
 /* An adapter has gone: it will answer nothing, and what it spoke for is offline, unless it has come again meanwhile and
@@ -113,8 +109,9 @@ bool review_run(struct bridge *b, struct job *j, struct effects *out)
 
 bool gone_run(struct bridge *b, struct job *j, struct effects *out)
 {
-    if (!asks_abandon(b, out))
+    if (j->phase == 0 && !asks_abandon(b, out))
         return false;
+    j->phase = 1;
     if (b->sources[j->source].number)
         return true;
     for (unsigned visits = 0; visits < JOB_VISITS; visits++) {
@@ -131,19 +128,10 @@ bool gone_run(struct bridge *b, struct job *j, struct effects *out)
 
 /* Shutdown */
 
-static bool end_subs(struct bridge *b, struct job *j, struct effects *out)
+static void end_sub(struct bridge *b, struct effects *out, struct sub *s)
 {
-    for (unsigned visits = 0; visits < JOB_VISITS; visits++) {
-        if (!effects_fit(out, ROSTER_END))
-            return false;
-        struct sub *s = pool_next(&b->map.subs, &j->at);
-        if (!s)
-            return true;
-        const struct identity *id = sub_identity(&b->map, s);
-        if (id->component == j->component && id->show != SHOW_OFFLINE && roster_owed(s))
-            roster_push(b, out, s);
-    }
-    return false;
+    if (sub_identity(&b->map, s)->show != SHOW_OFFLINE)
+        roster_push(b, out, s); // which tells who is owed it
 }
 
 static bool end_rooms(struct bridge *b, struct job *j, struct effects *out)
@@ -159,13 +147,7 @@ static bool end_rooms(struct bridge *b, struct job *j, struct effects *out)
 
 bool shutdown_run(struct bridge *b, struct job *j, struct effects *out)
 {
-    if (j->phase == 0) {
-        if (!end_subs(b, j, out))
-            return false;
-        j->phase = 1;
-        j->at = 0;
-    }
-    return end_rooms(b, j, out);
+    return walk_both(b, j, out, end_sub, end_rooms);
 }
 
 void shutdown_in(struct bridge *b, const struct event *ev, struct effects *out)

@@ -521,10 +521,8 @@ enum err room_adapter_message(struct bridge *b, const struct event *ev, struct e
     struct room *r = room_of(&b->rooms, id);
     if (!r || (ev->flags & EVENT_SNAPSHOT))
         return ERR_OK;
-    if (!component_up(b, id->component)) {
-        b->lost++;
+    if (!component_up(b, id->component))
         return ERR_OFFLINE;
-    }
     struct event said = room_event(b, out, EV_MESSAGE, r, speaker_of(out, ev));
     said.id = str_empty(ev->id) ? rng_id(&b->rng, out->arena, 16) : ev->id;
     said.body = ev->body;

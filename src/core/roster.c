@@ -46,7 +46,8 @@ void roster_unavailable(struct bridge *b, struct effects *out, const struct iden
     say_north(b, out, &ev);
 }
 
-void roster_present(struct bridge *b, struct effects *out, const struct identity *id, const struct jid *user)
+void roster_present(struct bridge *b, struct effects *out, const struct identity *id, const struct jid *user,
+                    unsigned rights)
 {
     if (!component_up(b, id->component))
         return;
@@ -55,8 +56,7 @@ void roster_present(struct bridge *b, struct effects *out, const struct identity
     ev.to.resource = str_c(b->sources[id->source].name);
     ev.user = *user;
     ev.show = there ? (enum show)id->show : SHOW_OFFLINE;
-    bool tell = !b->stopping && identity_text(id).n && (is_self(id) || (rights_on(b, id, user) & RIGHT_READ));
-    ev.body = tell ? arena_dup(out->arena, identity_text(id)) : STR_NONE;
+    ev.body = (rights & RIGHT_READ) && !b->stopping ? arena_dup(out->arena, identity_text(id)) : STR_NONE;
     say_north(b, out, &ev);
 }
 
@@ -91,8 +91,9 @@ void roster_push(struct bridge *b, struct effects *out, struct sub *s)
         return;
     const struct identity *id = sub_identity(&b->map, s);
     struct jid user = subscriber(b, out, s);
-    if (rights_seen(b, id, &user))
-        roster_present(b, out, id, &user);
+    unsigned rights = rights_seen(b, id, &user);
+    if (rights)
+        roster_present(b, out, id, &user, rights);
     else
         roster_end(b, out, s, false);
 }
