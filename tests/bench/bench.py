@@ -247,7 +247,7 @@ class Bench:
         sizes, loads = [], []
         for _ in range(self.options.rounds):
             with self.peers() as peers, Bridge(self.spandrel, peers) as bridge:
-                time.sleep(1)
+                bridge.settle()
                 sizes.append(bridge.rss())
                 before = sum(bridge.cpu())
                 time.sleep(self.options.idle)

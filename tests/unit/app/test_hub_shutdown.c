@@ -52,10 +52,45 @@ static void a_server_that_does_not_read_keeps_nothing_from_others(void **state)
     rig_finish(&r);
 }
 
+// More than a link's output may hold at once: each is told all the same, and the stream is closed in good order.
+static void a_server_that_reads_slowly_is_told_all(void **state)
+{
+    (void)state;
+    enum { CROWD = 12000 };
+    struct rig r;
+    rig_init(&r, TWO);
+    rig_connect(&r);
+    for (int i = 0; i < CROWD; i++) {
+        char text[200];
+        snprintf(text, sizeof text, "<presence type='subscribe' from='u%d@example.org' to='echo@bridge.example'/>", i);
+        rig_feed(&r, text);
+        if (i % 1000 == 999)
+            rig_listen(&r);
+    }
+    hub_shutdown(r.hub);
+    unsigned told = 0, turns = 0;
+    for (bool ended = false; !ended; turns++) {
+        assert_true(turns < 100);
+        rig_work(&r);
+        assert_true(component_output(rig_link(&r))->n < 1024 * 1024);
+        rig_listen(&r);
+        told += rig_count(&r, "type='unavailable'");
+        ended = rig_has(&r, "</stream:stream>");
+    }
+    assert_int_equal(told, CROWD);
+    assert_true(turns > 1);
+    for (size_t i = 0; i < 2; i++)
+        component_closed(hub_component(r.hub, i), ERR_OK, NULL, r.now);
+    rig_work(&r);
+    assert_true(hub_done(r.hub));
+    rig_finish(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_server_that_does_not_read_keeps_nothing_from_others),
+        cmocka_unit_test(a_server_that_reads_slowly_is_told_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
