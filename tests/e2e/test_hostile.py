@@ -187,8 +187,9 @@ async def test_discovery(place):
 
 
 # By XMPP.
-async def spread(place, crowd, stanzas):
-    """Each user sends its share, and waits until it is dealt with; how many answers came of which type."""
+async def spread(place, crowd, stanzas, least=None):
+    """Each user sends its share, and waits until it is dealt with and the `least` number of answers of each type has come to all of them.
+    The answer to a fence may overtake one that waits for the disk."""
     answers = collections.Counter()
 
     def count(stanza):
@@ -200,10 +201,10 @@ async def spread(place, crowd, stanzas):
                 wire.send(stanza)
                 await wire.drain()
             await wire.fence(place.bridge.domain, timeout=60)
+            await until(lambda: all(answers[kind] >= number for kind, number in (least or {}).items()), what=f"{least}")
 
     stanzas = list(stanzas)
     await asyncio.gather(*(send_all(user, stanzas[n::len(crowd)]) for n, user in enumerate(crowd)))
-    return answers
 
 
 def chats(to, texts):
@@ -219,12 +220,10 @@ async def test_chat_with_a_device_and_with_the_bridge(place, crowd):
         say(wire, "canary", "begin")
         await place.bridge.expect_mapping("canary")
     texts = list(hostile.texts(COUNTS["chat"], seed=4))
-    answers = await spread(place, crowd, chats(f"canary@{place.bridge.domain}", texts))
-    assert answers["message", "error"] > 100 and answers["message", "chat"] > 50, answers
+    await spread(place, crowd, chats(f"canary@{place.bridge.domain}", texts), {("message", "error"): 100, ("message", "chat"): 50})
     words = ["{}", "help {}", "list {}", "add {}", "remove {}", "status {}"]
     orders = [words[n % len(words)].format(text) for n, text in enumerate(hostile.texts(COUNTS["orders"], seed=5))]
-    answers = await spread(place, crowd, chats(place.bridge.domain, orders))
-    assert answers["message", "chat"] > 200, answers
+    await spread(place, crowd, chats(place.bridge.domain, orders), {("message", "chat"): COUNTS["orders"] / 2})
 
 
 def requests(place, text, number):
