@@ -1,5 +1,7 @@
 #include "adapters/mqtt/mqtt_availability.h"
 
+#include "adapters/mqtt/mqtt_raised.h"
+
 static enum mqtt_presence presence_of(const struct mqtt_availability *a, struct str said)
 {
     bool plain = str_empty(a->online) && str_empty(a->offline);
@@ -11,28 +13,61 @@ static enum mqtt_presence presence_of(const struct mqtt_availability *a, struct 
     return MQTT_PRESENCE_UNKNOWN;
 }
 
+// The states of a device by the Homie conventions 4 and 5 ("alert" is one of 4 alone).
+static enum mqtt_presence presence_by_homie(struct str said)
+{
+    static const struct {
+        const char *word;
+        enum mqtt_presence presence;
+    } words[] = {
+        {"alert", MQTT_PRESENCE_ALERT},  {"disconnected", MQTT_PRESENCE_LEFT}, {"init", MQTT_PRESENCE_STARTING},
+        {"lost", MQTT_PRESENCE_OFFLINE}, {"ready", MQTT_PRESENCE_ONLINE},      {"sleeping", MQTT_PRESENCE_SLEEPING},
+    };
+
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+        if (str_eq_c(said, words[i].word))
+            return words[i].presence;
+    return MQTT_PRESENCE_UNKNOWN;
+}
+
 enum mqtt_presence mqtt_availability_read(const struct mqtt_availability *a, struct mqtt_payload *p)
 {
     static const struct mqtt_value state = {.json = true, .path = {"state", 5}}; // as Zigbee2MQTT says it since 2.0
     struct mqtt_result r = mqtt_value_get(&a->value, p);
-    enum mqtt_presence presence = presence_of(a, r.text);
 
+    if (a->words == MQTT_WORDS_HOMIE)
+        return presence_by_homie(r.text);
+    if (a->words == MQTT_WORDS_HOMIE_ROOT) // that it is there says nothing of the device
+        return str_eq_c(r.text, "lost") ? MQTT_PRESENCE_OFFLINE : MQTT_PRESENCE_UNKNOWN;
+    enum mqtt_presence presence = presence_of(a, r.text);
     if (presence == MQTT_PRESENCE_UNKNOWN && !a->value.json && str_starts(str_trim(p->text), STR("{")))
         presence = presence_of(a, mqtt_value_get(&state, p).text);
     return presence;
 }
 
-static enum mqtt_presence sum_of_all(const uint8_t *p, uint16_t count, enum mqtt_presence decides)
+bool mqtt_presence_offline(enum mqtt_presence p)
 {
-    bool seen[MQTT_PRESENCE_OFFLINE + 1] = {false};
+    return p == MQTT_PRESENCE_OFFLINE || p == MQTT_PRESENCE_LEFT;
+}
+
+// The first of these that some topic says. One that has not spoken does not weigh against one that has.
+static const enum mqtt_presence all_first[] = {MQTT_PRESENCE_OFFLINE,  MQTT_PRESENCE_LEFT,  MQTT_PRESENCE_STARTING,
+                                               MQTT_PRESENCE_SLEEPING, MQTT_PRESENCE_ALERT, MQTT_PRESENCE_ONLINE,
+                                               MQTT_PRESENCE_UNKNOWN};
+static const enum mqtt_presence any_first[] = {MQTT_PRESENCE_ONLINE,   MQTT_PRESENCE_ALERT,   MQTT_PRESENCE_SLEEPING,
+                                               MQTT_PRESENCE_STARTING, MQTT_PRESENCE_UNKNOWN, MQTT_PRESENCE_OFFLINE,
+                                               MQTT_PRESENCE_LEFT};
+
+static enum mqtt_presence first_of(const uint8_t *p, uint16_t count, const enum mqtt_presence *order)
+{
+    bool seen[MQTT_PRESENCE_COUNT] = {false};
+    size_t at = 0;
 
     for (uint16_t i = 0; i < count; i++)
         seen[p[i]] = true;
-    if (seen[decides])
-        return decides;
-    if (decides == MQTT_PRESENCE_OFFLINE) // one that has not spoken does not weigh against one that has
-        return seen[MQTT_PRESENCE_ONLINE] ? MQTT_PRESENCE_ONLINE : MQTT_PRESENCE_UNKNOWN;
-    return seen[MQTT_PRESENCE_UNKNOWN] ? MQTT_PRESENCE_UNKNOWN : MQTT_PRESENCE_OFFLINE;
+    while (!seen[order[at]])
+        at++;
+    return order[at];
 }
 
 enum mqtt_presence mqtt_availability_sum(const struct mqtt_device *d)
@@ -44,7 +79,7 @@ enum mqtt_presence mqtt_availability_sum(const struct mqtt_device *d)
         return MQTT_PRESENCE_UNKNOWN;
     if (d->spec->mode == MQTT_AVAILABLE_LATEST)
         return d->latest < count ? p[d->latest] : MQTT_PRESENCE_UNKNOWN;
-    return sum_of_all(p, count, d->spec->mode == MQTT_AVAILABLE_ALL ? MQTT_PRESENCE_OFFLINE : MQTT_PRESENCE_ONLINE);
+    return first_of(p, count, d->spec->mode == MQTT_AVAILABLE_ALL ? all_first : any_first);
 }
 
 bool mqtt_availability_hear(struct mqtt_device *d, uint16_t n, enum mqtt_presence presence, int64_t now)
@@ -55,7 +90,7 @@ bool mqtt_availability_hear(struct mqtt_device *d, uint16_t n, enum mqtt_presenc
 
     *p = (uint8_t)presence;
     d->latest = (uint8_t)n;
-    if (mqtt_availability_sum(d) == MQTT_PRESENCE_OFFLINE && before != MQTT_PRESENCE_OFFLINE)
+    if (mqtt_presence_offline(mqtt_availability_sum(d)) && !mqtt_presence_offline(before))
         d->lost = now;
     return new;
 }
@@ -67,15 +102,18 @@ bool mqtt_verdict_silence(enum mqtt_verdict v)
 
 bool mqtt_verdict_offline(enum mqtt_verdict v)
 {
-    return v == MQTT_VERDICT_SILENT || v == MQTT_VERDICT_LOST;
+    return v == MQTT_VERDICT_SILENT || v == MQTT_VERDICT_LOST || v == MQTT_VERDICT_LEFT || v == MQTT_VERDICT_DISABLED;
 }
 
 enum show mqtt_verdict_show(enum mqtt_verdict v)
 {
     static const enum show shows[] = {
-        [MQTT_VERDICT_NONE] = SHOW_OFFLINE, [MQTT_VERDICT_NEW] = SHOW_XA,         [MQTT_VERDICT_ONLINE] = SHOW_ONLINE,
-        [MQTT_VERDICT_STALE] = SHOW_AWAY,   [MQTT_VERDICT_SILENT] = SHOW_OFFLINE, [MQTT_VERDICT_LOST] = SHOW_OFFLINE,
-        [MQTT_VERDICT_LINK] = SHOW_XA,
+        [MQTT_VERDICT_NONE] = SHOW_OFFLINE,   [MQTT_VERDICT_NEW] = SHOW_XA,
+        [MQTT_VERDICT_ONLINE] = SHOW_ONLINE,  [MQTT_VERDICT_STALE] = SHOW_AWAY,
+        [MQTT_VERDICT_SILENT] = SHOW_OFFLINE, [MQTT_VERDICT_LOST] = SHOW_OFFLINE,
+        [MQTT_VERDICT_LINK] = SHOW_XA,        [MQTT_VERDICT_LEFT] = SHOW_OFFLINE,
+        [MQTT_VERDICT_STARTING] = SHOW_XA,    [MQTT_VERDICT_SLEEPING] = SHOW_XA,
+        [MQTT_VERDICT_ALERT] = SHOW_DND,      [MQTT_VERDICT_DISABLED] = SHOW_OFFLINE,
     };
 
     return shows[v];
@@ -110,18 +148,33 @@ static enum mqtt_verdict judge_silence(const struct mqtt_device *d, const struct
     return v > (enum mqtt_verdict)d->silence ? v : (enum mqtt_verdict)d->silence;
 }
 
+static enum mqtt_verdict judge_presence(const struct mqtt_device *d, enum mqtt_presence sum,
+                                        const struct mqtt_link_state *link, int64_t now, int64_t *again)
+{
+    if (d->heard != INT64_MIN)
+        return judge_silence(d, link, now, again);
+    // What has no topic to be heard on (a button of its own) cannot be waited for.
+    return sum != MQTT_PRESENCE_UNKNOWN || d->spec->topic_count == 0 ? MQTT_VERDICT_ONLINE : MQTT_VERDICT_NEW;
+}
+
 // As if the link had never failed, and nothing were ever damped.
 static enum mqtt_verdict judge_facts(const struct mqtt_device *d, const struct mqtt_link_state *link, int64_t now,
                                      int64_t *again)
 {
+    static const enum mqtt_verdict said[MQTT_PRESENCE_COUNT] = {
+        [MQTT_PRESENCE_OFFLINE] = MQTT_VERDICT_LOST,
+        [MQTT_PRESENCE_LEFT] = MQTT_VERDICT_LEFT,
+        [MQTT_PRESENCE_STARTING] = MQTT_VERDICT_STARTING,
+        [MQTT_PRESENCE_SLEEPING] = MQTT_VERDICT_SLEEPING,
+    };
     enum mqtt_presence sum = mqtt_availability_sum(d);
 
-    if (sum == MQTT_PRESENCE_OFFLINE)
-        return MQTT_VERDICT_LOST;
-    if (d->heard != INT64_MIN)
-        return judge_silence(d, link, now, again);
-    // What has no topic to be heard on (a button of its own) cannot be waited for.
-    return sum == MQTT_PRESENCE_ONLINE || d->spec->topic_count == 0 ? MQTT_VERDICT_ONLINE : MQTT_VERDICT_NEW;
+    if (d->spec->disabled)
+        return MQTT_VERDICT_DISABLED;
+    if (said[sum] != MQTT_VERDICT_NONE)
+        return said[sum];
+    enum mqtt_verdict v = judge_presence(d, sum, link, now, again);
+    return v == MQTT_VERDICT_ONLINE && (sum == MQTT_PRESENCE_ALERT || mqtt_raised_text(d).n) ? MQTT_VERDICT_ALERT : v;
 }
 
 // The verdict that stands while another is held back; a device of which nothing was told has none.

@@ -27,8 +27,9 @@ enum mqtt_presence mqtt_availability_sum(const struct mqtt_device *d);
 enum mqtt_verdict mqtt_availability_judge(const struct mqtt_device *d, const struct mqtt_link_state *link, int64_t now,
                                           int64_t *again);
 
-bool mqtt_verdict_silence(enum mqtt_verdict v); // STALE, SILENT
-bool mqtt_verdict_offline(enum mqtt_verdict v); // SILENT, LOST
+bool mqtt_presence_offline(enum mqtt_presence p); // OFFLINE, LEFT
+bool mqtt_verdict_silence(enum mqtt_verdict v);   // STALE, SILENT
+bool mqtt_verdict_offline(enum mqtt_verdict v);   // SILENT, LOST, LEFT, DISABLED
 enum show mqtt_verdict_show(enum mqtt_verdict v);
 
 #endif

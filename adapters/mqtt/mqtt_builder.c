@@ -49,9 +49,18 @@ struct str mqtt_builder_class(struct mqtt_spec *s, struct str text)
 
 /* Topics */
 
+struct str mqtt_builder_expand(struct mqtt_builder *b, struct str topic)
+{
+    struct str rest = str_sub(topic, 1, topic.n);
+
+    if (b->spec->base.n == 0 || !str_starts(topic, STR("~")) || (rest.n && *rest.p != '/'))
+        return topic;
+    return arena_concat(&b->spec->arena, (const struct str[]){b->spec->base, rest}, 2);
+}
+
 static enum err topic_of(struct mqtt_builder *b, const char *name, bool command, struct mqtt_pattern *out)
 {
-    struct str topic = json_member_str(b->entity, name);
+    struct str topic = mqtt_builder_expand(b, json_member_str(b->entity, name));
     const struct mqtt_discovery *d = b->ctx->discovery;
 
     if (topic.n == 0)
@@ -59,7 +68,8 @@ static enum err topic_of(struct mqtt_builder *b, const char *name, bool command,
     enum err e = mqtt_pattern_plain(&b->spec->arena, topic, out, b->msg);
     if (e != ERR_OK)
         return err_wrap(b->msg, e, "%s", name);
-    if (command ? !mqtt_discovery_may_write(d, topic) : !mqtt_discovery_may_read(d, topic))
+    if (command ? !mqtt_discovery_may_write(d, b->ctx->convention, topic)
+                : !mqtt_discovery_may_read(d, b->ctx->convention, topic))
         return err_set(b->msg, ERR_FORBIDDEN, "%s is not allowed: " STR_FMT, name, STR_ARG(topic));
     if (b->ctx->taken(b->ctx->ud, topic, command))
         return err_set(b->msg, ERR_EXISTS, "%s belongs to another device: " STR_FMT, name, STR_ARG(topic));
@@ -109,6 +119,19 @@ static bool is_headline(const struct mqtt_builder *b, const struct mqtt_value *v
     return marked < HEADLINES && !b->minor && !value->unsupported;
 }
 
+// How its two states are called.
+static void words(struct mqtt_builder *b, struct mqtt_reading *r)
+{
+    const json_t *list = json_object_get(b->entity, "state_words");
+    struct arena *a = &b->spec->arena;
+    struct str on = mqtt_builder_display(b->spec, json_text(a, json_array_get(list, 0)));
+    struct str off = mqtt_builder_display(b->spec, json_text(a, json_array_get(list, 1)));
+    bool good = on.n && off.n && !str_case_eq(on, off);
+
+    r->on_word = good ? on : STR("on");
+    r->off_word = good ? off : STR("off");
+}
+
 enum err mqtt_builder_reading(struct mqtt_builder *b, const char *suffix, const char *topic, const char *template,
                               uint16_t *out)
 {
@@ -129,18 +152,34 @@ enum err mqtt_builder_reading(struct mqtt_builder *b, const char *suffix, const 
     r->topic = at;
     r->value = value;
     r->headline = headline;
-    r->on_word = STR("on");
-    r->off_word = STR("off");
+    r->aside = b->minor;
+    r->nul_empty = json_is_true(json_object_get(b->entity, "nul_empty"));
+    words(b, r);
     *out = (uint16_t)(b->spec->reading_count - 1);
+    return ERR_OK;
+}
+
+// Where the device repeats what it has accepted.
+static enum err add_target(struct mqtt_builder *b, uint16_t *out)
+{
+    enum err e = mqtt_builder_reading(b, "target", "target_topic", "", out);
+
+    if (e != ERR_OK)
+        return e;
+    b->spec->readings[*out].headline = false;
+    b->spec->readings[*out].aside = b->spec->readings[*out].quiet = true;
     return ERR_OK;
 }
 
 enum err mqtt_builder_control(struct mqtt_builder *b, const char *suffix, const char *topic,
                               enum mqtt_control_type type, struct mqtt_control **out)
 {
+    uint16_t target = MQTT_NO_READING;
     struct mqtt_pattern p;
     enum err e = topic_of(b, topic, true, &p);
 
+    if (e == ERR_OK && mqtt_builder_has(b, "target_topic"))
+        e = add_target(b, &target);
     if (e != ERR_OK)
         return e;
     struct str name = unique(b, suffix, true);
@@ -152,8 +191,12 @@ enum err mqtt_builder_control(struct mqtt_builder *b, const char *suffix, const 
     c->topic = p;
     c->type = type;
     c->min = 1; // unbounded
-    c->qos = 1;
+    c->qos = (unsigned)(mqtt_builder_number(b, "qos", 1) >= 1);
     c->text_max = 255;
+    c->target = target;
+    c->minor = b->minor;
+    c->unconfirmed = json_is_false(json_object_get(b->entity, "confirm"));
+    c->nul_empty = json_is_true(json_object_get(b->entity, "nul_empty"));
     *out = c;
     return ERR_OK;
 }

@@ -31,6 +31,8 @@ struct str mqtt_builder_display(struct mqtt_spec *s, struct str text);
 // [a-z0-9_]{0,31}, or nothing.
 struct str mqtt_builder_class(struct mqtt_spec *s, struct str text);
 
+// The topic with the begin of the device's in place of a "~" in front.
+struct str mqtt_builder_expand(struct mqtt_builder *b, struct str topic);
 // All below check the topics: ERR_BADREQ, ERR_FORBIDDEN, ERR_EXISTS, ERR_LIMIT.
 // The topic in member `name`, to be listened to.
 enum err mqtt_builder_listen(struct mqtt_builder *b, const char *name, uint16_t *out);

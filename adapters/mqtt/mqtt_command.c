@@ -22,7 +22,7 @@ static struct str state_word(const struct mqtt_device *d, const struct mqtt_cont
 
 bool mqtt_command_is(const struct mqtt_device *d, const struct mqtt_control *c, bool on, struct arena *a)
 {
-    return mqtt_command_reached(d, c, state_word(d, c, on), a);
+    return mqtt_command_reached(d, c, c->state, state_word(d, c, on), a);
 }
 
 static bool means(const struct mqtt_device *d, const struct mqtt_control *c, struct str v, bool on)
@@ -129,6 +129,11 @@ static enum err set_text(const struct mqtt_device *d, const struct mqtt_control 
                          struct mqtt_request *out, struct errmsg *msg)
 {
     (void)d;
+    if (c->nul_empty && str_eq_c(v, MQTT_EMPTY_TEXT)) {
+        out->payload = (struct str){"\0", 1};
+        out->wanted = STR(MQTT_EMPTY_TEXT);
+        return ERR_OK;
+    }
     if (v.n == 0)
         return err_set(msg, ERR_NOTACCEPTABLE, STR_FMT " needs a text", STR_ARG(c->name));
     if (utf8_length(v) > c->text_max)
@@ -186,18 +191,19 @@ enum err mqtt_command_set(const struct mqtt_device *d, const struct mqtt_control
     return e;
 }
 
-bool mqtt_command_reached(const struct mqtt_device *d, const struct mqtt_control *c, struct str wanted, struct arena *a)
+bool mqtt_command_reached(const struct mqtt_device *d, const struct mqtt_control *c, uint16_t reading,
+                          struct str wanted, struct arena *a)
 {
     double number;
 
-    if (c->state == MQTT_NO_READING)
+    if (reading == MQTT_NO_READING)
         return false;
-    const struct mqtt_cell *cell = &mqtt_device_cells(d)[c->state];
+    const struct mqtt_cell *cell = &mqtt_device_cells(d)[reading];
     if (c->type == MQTT_CONTROL_NUMBER && cell->type == MQTT_CELL_NUMBER && str_to_double(wanted, &number)) {
         double off = cell->number - number, allowed = c->step > 0 ? c->step / 2 : 1e-6;
         return off <= allowed && off >= -allowed;
     }
-    struct str shown = mqtt_status_value(d, c->state, a);
+    struct str shown = mqtt_status_value(d, reading, a);
     return shown.n && str_case_eq(shown, wanted);
 }
 
@@ -328,7 +334,7 @@ static const struct mqtt_control *only_switch(const struct mqtt_device *d)
     const struct mqtt_control *found = NULL;
 
     for (uint16_t i = 0; i < d->spec->control_count; i++)
-        if (d->spec->controls[i].type == MQTT_CONTROL_BOOL) {
+        if (d->spec->controls[i].type == MQTT_CONTROL_BOOL && !d->spec->controls[i].minor) {
             if (found)
                 return NULL;
             found = &d->spec->controls[i];
@@ -404,7 +410,8 @@ static void help_readings(const struct mqtt_device *d, struct strbuf *b)
         return;
     (void)strbuf_c(b, "\nget NAME: one of");
     for (uint16_t i = 0; i < d->spec->reading_count; i++)
-        (void)strbuf_printf(b, "%s " STR_FMT, i ? "," : "", STR_ARG(d->spec->readings[i].name));
+        if (!d->spec->readings[i].quiet)
+            (void)strbuf_printf(b, "%s " STR_FMT, i ? "," : "", STR_ARG(d->spec->readings[i].name));
 }
 
 static void help_controls(const struct mqtt_device *d, struct strbuf *b, struct arena *a)

@@ -23,8 +23,8 @@ enum err mqtt_command_parse(const struct mqtt_device *d, struct str text, struct
 enum err mqtt_command_set(const struct mqtt_device *d, const struct mqtt_control *c, struct str value, struct arena *a,
                           struct mqtt_request *out, struct errmsg *msg) MUST_CHECK;
 // Whether the control's reading shows what was wanted.
-bool mqtt_command_reached(const struct mqtt_device *d, const struct mqtt_control *c, struct str wanted,
-                          struct arena *a);
+bool mqtt_command_reached(const struct mqtt_device *d, const struct mqtt_control *c, uint16_t reading,
+                          struct str wanted, struct arena *a);
 // Whether a switch is on (off), as far as is known.
 bool mqtt_command_is(const struct mqtt_device *d, const struct mqtt_control *c, bool on, struct arena *a);
 // The answer to "help"; with the controls when `may_set`.

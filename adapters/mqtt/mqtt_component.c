@@ -52,7 +52,7 @@ static enum err build_binary_sensor(struct mqtt_builder *b)
     r->cls = mqtt_builder_class(b->spec, mqtt_builder_text(b, "device_class"));
     r->on = mqtt_builder_text_or(b, "payload_on", "ON");
     r->off = mqtt_builder_text_or(b, "payload_off", "OFF");
-    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]) && !mqtt_builder_has(b, "state_words"); i++)
         if (str_eq_c(r->cls, words[i].cls)) {
             r->on_word = str_c(words[i].on);
             r->off_word = str_c(words[i].off);
@@ -80,7 +80,7 @@ static enum err build_toggle(struct mqtt_builder *b, const char *template, struc
         b->spec->readings[state].on = said_on.n ? said_on : on;
         b->spec->readings[state].off = said_off.n ? said_off : off;
     }
-    return ERR_OK;
+    return mqtt_builder_template(b, c);
 }
 
 static enum err build_switch(struct mqtt_builder *b)
@@ -186,13 +186,29 @@ static enum err build_light(struct mqtt_builder *b)
     return build_plain_light(b);
 }
 
+// Ranges of a number that need not have one; min > max stands for none at all.
+static enum err build_open_number(struct mqtt_builder *b, uint16_t state, struct mqtt_control **c)
+{
+    bool open = !mqtt_builder_has(b, "min") && !mqtt_builder_has(b, "max");
+    double min = mqtt_builder_number(b, "min", -1e15), max = mqtt_builder_number(b, "max", 1e15);
+    enum err e = add_number(b, "", "command_topic", state, min, max, mqtt_builder_number(b, "step", 0), c);
+
+    if (e == ERR_OK && open) {
+        (*c)->min = 1;
+        (*c)->max = 0;
+    }
+    return e;
+}
+
 static enum err build_number(struct mqtt_builder *b)
 {
     struct mqtt_control *c;
     uint16_t state;
     enum err e = mqtt_builder_state(b, "", "state_topic", "value_template", &state);
 
-    if (e == ERR_OK)
+    if (e == ERR_OK && json_is_true(json_object_get(b->entity, "unbounded")))
+        e = build_open_number(b, state, &c);
+    else if (e == ERR_OK)
         e = add_number(b, "", "command_topic", state, mqtt_builder_number(b, "min", 1),
                        mqtt_builder_number(b, "max", 100), mqtt_builder_number(b, "step", 1), &c);
     if (e != ERR_OK)

@@ -6,7 +6,7 @@
 
 enum { MQTT_KEY_MAX = 192 }; // bytes
 
-struct mqtt_entities; // mqtt_discovery.h
+struct mqtt_entities; // mqtt_entities.h
 
 enum mqtt_cell_type { MQTT_CELL_NONE, MQTT_CELL_NUMBER, MQTT_CELL_TEXT };
 
@@ -23,6 +23,11 @@ enum mqtt_presence { // what the availability topics say
     MQTT_PRESENCE_UNKNOWN,
     MQTT_PRESENCE_ONLINE,
     MQTT_PRESENCE_OFFLINE,
+    MQTT_PRESENCE_LEFT, // it said so itself
+    MQTT_PRESENCE_STARTING,
+    MQTT_PRESENCE_SLEEPING,
+    MQTT_PRESENCE_ALERT, // there, and in need of somebody
+    MQTT_PRESENCE_COUNT
 };
 
 enum mqtt_verdict {    // what is told of it
@@ -33,6 +38,11 @@ enum mqtt_verdict {    // what is told of it
     MQTT_VERDICT_SILENT, // for twice as long: taken for gone
     MQTT_VERDICT_LOST,   // said to be offline
     MQTT_VERDICT_LINK,   // we cannot know: our own link is down
+    MQTT_VERDICT_LEFT,   // it went off in good order
+    MQTT_VERDICT_STARTING,
+    MQTT_VERDICT_SLEEPING,
+    MQTT_VERDICT_ALERT,    // there, and has raised something
+    MQTT_VERDICT_DISABLED, // by who runs it
 };
 
 struct mqtt_alarm { // of an alert
@@ -61,6 +71,7 @@ struct mqtt_device {
     bool changed;                   // a headline passed its deadband since
     bool alerted;                   // since it was stored: that does not wait long
     bool introduced;                // its identity was told
+    bool named;                     // in this list of its convention
     bool settled; // it was stored before: who describes it anew changes what somebody may have approved
 };
 

@@ -1,20 +1,23 @@
 #include "adapters/mqtt/mqtt_entities.h"
 
 #include "adapters/mqtt/mqtt_profile.h"
+#include "adapters/mqtt/mqtt_raised.h"
 
 #include "base/mem.h"
 
 enum { ENTITIES_VERSION = 1 };
 
 struct entity {
-    char *topic, *config; // owned
-    bool refused;         // when a spec was last built
+    char *source, *config; // owned
+    bool refused;          // when a spec was last built
 };
 
 struct mqtt_entities {
-    char *device; // owned: normalised JSON
+    char *device;        // owned: normalised JSON
+    bool device_refused; // when a spec was last built
     struct entity v[MQTT_DISCOVERY_ENTITIES];
     size_t count;
+    struct mqtt_raised *raised; // owned
 };
 
 struct mqtt_entities *mqtt_entities_create(void)
@@ -27,9 +30,10 @@ void mqtt_entities_destroy(struct mqtt_entities *e)
     if (!e)
         return;
     for (size_t i = 0; i < e->count; i++) {
-        mem_free(e->v[i].topic);
+        mem_free(e->v[i].source);
         mem_free(e->v[i].config);
     }
+    mqtt_raised_destroy(e->raised);
     mem_free(e->device);
     mem_free(e);
 }
@@ -39,33 +43,38 @@ size_t mqtt_entities_count(const struct mqtt_entities *e)
     return e->count;
 }
 
-bool mqtt_entities_has(const struct mqtt_entities *e, struct str topic)
+struct mqtt_raised **mqtt_entities_raised(struct mqtt_entities *e)
+{
+    return &e->raised;
+}
+
+bool mqtt_entities_has(const struct mqtt_entities *e, struct str source)
 {
     for (size_t i = 0; i < e->count; i++)
-        if (str_eq_c(topic, e->v[i].topic))
+        if (str_eq_c(source, e->v[i].source))
             return true;
     return false;
 }
 
-// Entities of one topic stand together, since they come and go together.
-bool mqtt_entities_topic(const struct mqtt_entities *e, size_t *at, struct str *topic)
+// Entities of one source stand together, since they come and go together.
+bool mqtt_entities_source(const struct mqtt_entities *e, size_t *at, struct str *source)
 {
-    while (*at > 0 && *at < e->count && str_eq_c(str_c(e->v[*at].topic), e->v[*at - 1].topic))
+    while (*at > 0 && *at < e->count && str_eq_c(str_c(e->v[*at].source), e->v[*at - 1].source))
         (*at)++;
     if (*at >= e->count)
         return false;
-    *topic = str_c(e->v[(*at)++].topic);
+    *source = str_c(e->v[(*at)++].source);
     return true;
 }
 
-bool mqtt_entities_same(const struct mqtt_entities *e, struct str topic, const struct mqtt_found *found)
+bool mqtt_entities_same(const struct mqtt_entities *e, const struct mqtt_found *found)
 {
     size_t n = 0;
 
     if (found->device.n && !str_eq_c(found->device, e->device ? e->device : ""))
         return false;
     for (size_t i = 0; i < e->count; i++)
-        if (str_eq_c(topic, e->v[i].topic)) {
+        if (str_eq_c(found->source, e->v[i].source)) {
             if (n == found->count || !str_eq_c(found->entities[n], e->v[i].config))
                 return false;
             n++;
@@ -84,32 +93,45 @@ static size_t stored_size(const struct mqtt_entities *e)
     return n;
 }
 
-static struct entity *add(struct mqtt_entities *e, struct str topic, struct str config)
+static struct entity *add(struct mqtt_entities *e, struct str source, struct str config)
 {
     struct entity *v = &e->v[e->count++];
 
-    v->topic = mem_dup(topic.p, topic.n);
+    v->source = mem_dup(source.p, source.n);
     v->config = mem_dup(config.p, config.n);
     return v;
 }
 
-struct mqtt_entities *mqtt_entities_with(const struct mqtt_entities *e, struct str topic,
-                                         const struct mqtt_found *found)
+struct mqtt_entities *mqtt_entities_with(const struct mqtt_entities *e, const struct mqtt_found *found)
 {
     struct mqtt_entities *next = mqtt_entities_create();
     struct str device = found->device.n || !e->device ? found->device : str_c(e->device);
 
     next->device = device.n ? mem_dup(device.p, device.n) : NULL;
     for (size_t i = 0; i < e->count; i++)
-        if (!str_eq_c(topic, e->v[i].topic))
-            add(next, str_c(e->v[i].topic), str_c(e->v[i].config))->refused = e->v[i].refused;
+        if (!str_eq_c(found->source, e->v[i].source))
+            add(next, str_c(e->v[i].source), str_c(e->v[i].config))->refused = e->v[i].refused;
+    next->device_refused = e->device_refused;
     bool fits = next->count + found->count <= MQTT_DISCOVERY_ENTITIES;
     for (size_t i = 0; i < found->count && fits; i++)
-        (void)add(next, topic, found->entities[i]);
+        (void)add(next, found->source, found->entities[i]);
     if (fits && (found->count == 0 || stored_size(next) > 0))
         return next;
     mqtt_entities_destroy(next);
     return NULL;
+}
+
+static void build_device(struct mqtt_entities *e, struct mqtt_spec *s, const struct mqtt_entity_context *ctx,
+                         size_t *refused)
+{
+    struct mqtt_spec_mark mark = mqtt_spec_mark(s);
+    bool before = e->device_refused;
+
+    e->device_refused = mqtt_entity_device(s, str_c(e->device), ctx, NULL) != ERR_OK;
+    if (e->device_refused)
+        mqtt_spec_rewind(s, mark);
+    if (refused && e->device_refused && !before)
+        (*refused)++;
 }
 
 struct mqtt_spec *mqtt_entities_spec(struct mqtt_entities *e, const struct mqtt_entity_context *ctx, size_t *refused)
@@ -120,8 +142,7 @@ struct mqtt_spec *mqtt_entities_spec(struct mqtt_entities *e, const struct mqtt_
     s->profile = STR("discovery");
     s->offline_delay = ctx->discovery->offline_delay;
     s->status_interval = ctx->discovery->status_interval;
-    if (e->device)
-        mqtt_entity_device(s, str_c(e->device));
+    build_device(e, s, ctx, refused);
     for (size_t i = 0; i < e->count; i++) {
         struct mqtt_spec_mark mark = mqtt_spec_mark(s);
         bool before = e->v[i].refused;
@@ -138,12 +159,12 @@ struct mqtt_spec *mqtt_entities_spec(struct mqtt_entities *e, const struct mqtt_
     return s;
 }
 
-bool mqtt_entities_built(const struct mqtt_entities *e, struct str topic)
+bool mqtt_entities_built(const struct mqtt_entities *e, struct str source)
 {
     for (size_t i = 0; i < e->count; i++)
-        if (e->v[i].refused && str_eq_c(topic, e->v[i].topic))
+        if (e->v[i].refused && str_eq_c(source, e->v[i].source))
             return false;
-    return true;
+    return !e->device_refused;
 }
 
 struct str mqtt_entities_write(const struct mqtt_entities *e, struct arena *a)
@@ -154,7 +175,7 @@ struct str mqtt_entities_write(const struct mqtt_entities *e, struct arena *a)
     (void)strbuf_printf(&b, "{\"v\":%d,\"device\":%s,\"entities\":[", ENTITIES_VERSION, e->device ? e->device : "{}");
     for (size_t i = 0; i < e->count; i++) {
         (void)strbuf_c(&b, i ? ",[" : "[");
-        (void)json_write_str(&b, str_c(e->v[i].topic));
+        (void)json_write_str(&b, str_c(e->v[i].source));
         (void)strbuf_printf(&b, ",%s]", e->v[i].config);
     }
     (void)strbuf_c(&b, "]}");
@@ -190,12 +211,12 @@ struct mqtt_entities *mqtt_entities_read(struct str blob)
     if (json_integer_value(json_object_get(root, "v")) == ENTITIES_VERSION) {
         e->device = dump(json_object_get(root, "device"));
         for (size_t i = 0; i < json_array_size(list) && e->count < MQTT_DISCOVERY_ENTITIES; i++) {
-            const json_t *topic = json_array_get(json_array_get(list, i), 0);
+            const json_t *source = json_array_get(json_array_get(list, i), 0);
             const json_t *config = json_array_get(json_array_get(list, i), 1);
-            if (!json_is_string(topic) || !json_is_object(config))
+            if (!json_is_string(source) || !json_is_object(config))
                 continue;
             e->v[e->count++] = (struct entity){
-                .topic = mem_dup(json_string_value(topic), json_string_length(topic)),
+                .source = mem_dup(json_string_value(source), json_string_length(source)),
                 .config = dump(config),
             };
         }

@@ -17,6 +17,13 @@ static bool has_topic(const struct mqtt_spec *s, uint16_t topic)
     return false;
 }
 
+static enum mqtt_words words_of(struct str name)
+{
+    if (str_eq_c(name, "homie"))
+        return MQTT_WORDS_HOMIE;
+    return str_eq_c(name, "homie-root") ? MQTT_WORDS_HOMIE_ROOT : MQTT_WORDS_PLAIN;
+}
+
 // `e`: the object that holds the members, under these names. What other entities of the device have said is not
 // repeated.
 static enum err add_availability(struct mqtt_builder *b, const json_t *e, const char *topic, const char *template)
@@ -32,16 +39,17 @@ static enum err add_availability(struct mqtt_builder *b, const json_t *e, const 
     if (!v)
         return err_set(b->msg, ERR_LIMIT, "more than %d availability topics", MQTT_SPEC_AVAILABILITY);
     v->topic = at;
+    v->words = words_of(mqtt_builder_text(&one, "words"));
     v->online = mqtt_builder_text_or(&one, "payload_available", "online");
     v->offline = mqtt_builder_text_or(&one, "payload_not_available", "offline");
     mqtt_value_compile(&b->spec->arena, mqtt_builder_text(&one, template), &v->value);
     return ERR_OK;
 }
 
-static enum err build_availability(struct mqtt_builder *b)
+static enum err build_availability(struct mqtt_builder *b, const char *usual)
 {
     const json_t *list = json_object_get(b->entity, "availability");
-    struct str mode = mqtt_builder_text_or(b, "availability_mode", "latest");
+    struct str mode = mqtt_builder_text_or(b, "availability_mode", usual);
     enum err e = ERR_OK;
 
     if (b->spec->availability_count == 0)
@@ -77,17 +85,37 @@ static void name_entity(struct mqtt_builder *b, struct str platform)
         b->slug = mqtt_spec_slug(&b->spec->arena, cls.n ? cls : platform);
 }
 
-static void note_device(struct mqtt_builder *b, const struct mqtt_component *c)
+static void note_expiry(struct mqtt_builder *b)
 {
     double expire = mqtt_builder_number(b, "expire_after", 0) * 1000;
 
     if (expire > (double)b->spec->expire_after && expire < 1e12)
         b->spec->expire_after = (int64_t)expire;
+}
+
+static void note_device(struct mqtt_builder *b, const struct mqtt_component *c)
+{
+    note_expiry(b);
     if (c->cls && b->spec->cls.n == 0)
         b->spec->cls = str_c(c->cls);
     if (b->spec->name.n == 0) // a lone entity is its own device
         b->spec->name = mqtt_builder_display(
             b->spec, mqtt_builder_text_or(b, "name", json_string_value(json_object_get(b->entity, "object_id"))));
+}
+
+// A target is shown as the state is.
+static void mirror(struct mqtt_spec *s, const struct mqtt_control *c)
+{
+    if (c->target == MQTT_NO_READING || c->state == MQTT_NO_READING)
+        return;
+    const struct mqtt_reading *from = &s->readings[c->state];
+    struct mqtt_reading *to = &s->readings[c->target];
+    to->on = from->on;
+    to->off = from->off;
+    to->on_word = from->on_word;
+    to->off_word = from->off_word;
+    to->unit = from->unit;
+    to->digits = from->digits;
 }
 
 enum err mqtt_entity_build(struct mqtt_spec *s, struct str entity, const struct mqtt_entity_context *ctx,
@@ -96,6 +124,7 @@ enum err mqtt_entity_build(struct mqtt_spec *s, struct str entity, const struct 
     json_t *root = json_read(entity, MQTT_DISCOVERY_PAYLOAD, msg);
     struct mqtt_builder b = {.spec = s, .entity = root, .ctx = ctx, .msg = msg};
     const struct mqtt_component *c = mqtt_component_find(json_member_str(root, "platform"));
+    uint16_t first = s->control_count;
     enum err e = ERR_BADREQ;
 
     if (c) {
@@ -104,15 +133,18 @@ enum err mqtt_entity_build(struct mqtt_spec *s, struct str entity, const struct 
         b.minor = mqtt_builder_has(&b, "entity_category");
         e = c->build(&b);
         if (e == ERR_OK)
-            e = build_availability(&b);
+            e = build_availability(&b, "latest");
+        for (uint16_t i = first; i < s->control_count; i++)
+            mirror(s, &s->controls[i]);
     }
     json_decref(root);
     return e;
 }
 
-void mqtt_entity_device(struct mqtt_spec *s, struct str device)
+/* The device */
+
+static void build_texts(struct mqtt_spec *s, const json_t *root)
 {
-    json_t *root = json_read(device, MQTT_DISCOVERY_PAYLOAD, NULL);
     struct str url = json_member_str(root, "configuration_url");
 
     s->name = mqtt_builder_display(s, json_member_str(root, "name"));
@@ -121,7 +153,43 @@ void mqtt_entity_device(struct mqtt_spec *s, struct str device)
     s->version = mqtt_builder_display(s, json_member_str(root, "sw_version"));
     s->serial = mqtt_builder_display(s, json_member_str(root, "serial_number"));
     s->area = mqtt_builder_display(s, json_member_str(root, "suggested_area"));
+    s->cls = mqtt_builder_class(s, json_member_str(root, "class"));
     if ((str_starts(url, STR("http://")) || str_starts(url, STR("https://"))) && url.n <= 256)
         s->url = arena_dup(&s->arena, utf8_repair(&s->arena, url));
+}
+
+// "~/$alert/+": more that the convention wants to see of it.
+static enum err build_also(struct mqtt_builder *b)
+{
+    enum { ALSO_MAX = 4 };
+    const json_t *list = json_object_get(b->entity, "listen");
+    struct str *also = arena_zalloc(&b->spec->arena, ALSO_MAX, sizeof(*also));
+
+    b->spec->also = also;
+    for (size_t i = 0; i < json_array_size(list) && i < ALSO_MAX; i++) {
+        const char *text = json_string_value(json_array_get(list, i));
+        struct str filter = text ? mqtt_builder_expand(b, str_c(text)) : STR_NONE;
+        if (!mqtt_topic_filter_valid(filter) || !mqtt_topic_under(b->spec->base, filter) ||
+            !mqtt_discovery_may_read(b->ctx->discovery, b->ctx->convention, filter))
+            return err_set(b->msg, ERR_FORBIDDEN, "listen is not allowed: " STR_FMT, STR_ARG(filter));
+        also[b->spec->also_count++] = filter;
+    }
+    return ERR_OK;
+}
+
+enum err mqtt_entity_device(struct mqtt_spec *s, struct str device, const struct mqtt_entity_context *ctx,
+                            struct errmsg *msg)
+{
+    json_t *root = device.n ? json_read(device, MQTT_DISCOVERY_PAYLOAD, msg) : NULL;
+    struct mqtt_builder b = {.spec = s, .entity = root, .ctx = ctx, .msg = msg};
+
+    build_texts(s, root);
+    s->base = arena_dup(&s->arena, json_member_str(root, "~"));
+    s->disabled = json_is_true(json_object_get(root, "disabled"));
+    note_expiry(&b);
+    enum err e = build_also(&b);
+    if (e == ERR_OK)
+        e = build_availability(&b, "all");
     json_decref(root);
+    return e;
 }

@@ -1,4 +1,4 @@
-/* Entities of Home Assistant's discovery as readings and controls of a spec. */
+/* Described entities (see mqtt_convention.h) as readings and controls of a spec. */
 #ifndef SPANDREL_MQTT_ENTITY_H
 #define SPANDREL_MQTT_ENTITY_H
 
@@ -12,6 +12,7 @@ typedef bool mqtt_entity_taken_fn(void *ud, struct str topic, bool command);
 
 struct mqtt_entity_context {
     const struct mqtt_discovery *discovery;
+    size_t convention; // in mqtt_conventions
     mqtt_entity_taken_fn *taken;
     void *ud;
 };
@@ -20,7 +21,9 @@ struct mqtt_entity_context {
 // allowed), ERR_EXISTS (one that is another's), ERR_UNSUPPORTED, ERR_LIMIT: the spec may then hold a part of it.
 enum err mqtt_entity_build(struct mqtt_spec *s, struct str entity, const struct mqtt_entity_context *ctx,
                            struct errmsg *msg) MUST_CHECK;
-// The device's own block: name, model, ...; what is not there stays empty.
-void mqtt_entity_device(struct mqtt_spec *s, struct str device);
+// The device's own block: name, model, availability, ...; what is not there stays empty. Errors as above, of its
+// topics.
+enum err mqtt_entity_device(struct mqtt_spec *s, struct str device, const struct mqtt_entity_context *ctx,
+                            struct errmsg *msg) MUST_CHECK;
 
 #endif

@@ -101,6 +101,8 @@ static bool hear_reading(struct mqtt_model *m, struct mqtt_device *d, uint16_t n
     struct mqtt_cell *c = &mqtt_device_cells(d)[n];
     struct mqtt_result v = mqtt_value_get(&r->value, p);
 
+    if (r->nul_empty && p->text.n == 1 && p->text.p[0] == '\0')
+        v = (struct mqtt_result){.type = MQTT_TEXT, .text = STR(MQTT_EMPTY_TEXT)};
     in_words(r, &v);
     if (v.type == MQTT_ABSENT)
         return false;
@@ -208,6 +210,17 @@ static bool make_devices(struct mqtt_model *m, const struct mqtt_message *msg)
     return made;
 }
 
+// What a convention has heard too; it makes no device of a template.
+static void hear_announced(struct mqtt_model *m, const struct mqtt_message *msg)
+{
+    struct mqtt_payload p;
+
+    mqtt_found_message(m, msg);
+    mqtt_payload_init(&p, msg->payload, &m->scratch);
+    (void)hear_bound(m, msg, &p);
+    mqtt_payload_finish(&p);
+}
+
 // True when a device listens.
 static bool hear(struct mqtt_model *m, const struct mqtt_message *msg)
 {
@@ -231,7 +244,7 @@ void mqtt_model_message(struct mqtt_model *m, const struct mqtt_message *msg, in
     if (m->settling && msg->retain)
         m->settle_quiet = now + MQTT_SETTLE_QUIET;
     if (mqtt_discovery_owns(m->setup.discovery, msg->topic)) {
-        mqtt_found_message(m, msg);
+        hear_announced(m, msg);
         return;
     }
     bool used = m->pending.count && mqtt_send_answered(m, msg); // which may tell of readings too

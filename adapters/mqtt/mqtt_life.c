@@ -87,7 +87,7 @@ static void drop_rows(struct mqtt_model *m, struct str key)
 
     m->host.post(m->ud, &ev);
     mqtt_tell_row(m, key, STR_NONE);
-    if (str_starts(key, STR("ha:")))
+    if (mqtt_convention_of(key) < MQTT_CONVENTIONS)
         mqtt_tell_row(m, mqtt_life_config_row(m, key), STR_NONE);
 }
 
@@ -146,7 +146,7 @@ static void apply_config(struct mqtt_model *m, struct str key, struct mqtt_row *
 
     if (d)
         mqtt_life_add(m, d);
-    else if (m->setup.discovery->enabled && !mqtt_entities_readable(blob))
+    else if (mqtt_discovery_enabled(m->setup.discovery, key) && !mqtt_entities_readable(blob))
         keep_unread(m, row);
     else
         drop_rows(m, key);
@@ -396,6 +396,7 @@ enum err mqtt_life_replace(struct mqtt_model *m, const struct conf_value *sectio
         return ERR_OK;
     if (setup_read(&new, section, report) != ERR_OK)
         return ERR_CONF;
+    mqtt_discovery_inherit(new.discovery, old.discovery);
     m->setup = new;
     mqtt_life_subscribe(m, true); // before the old is given up: what both have is not interrupted
     respec_all(m);

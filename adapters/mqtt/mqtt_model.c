@@ -1,6 +1,7 @@
 #include "adapters/mqtt/mqtt_model_private.h"
 
 #include "adapters/mqtt/mqtt_form.h"
+#include "adapters/mqtt/mqtt_raised.h"
 
 void mqtt_model_enter(struct mqtt_model *m, int64_t now, int64_t wall)
 {
@@ -21,7 +22,7 @@ struct mqtt_model *mqtt_model_create(const struct conf_value *section, struct co
     m->correlates = true;
     arena_init(&m->scratch, 0);
     arena_init(&m->answer, 1024);
-    index_init(&m->configs);
+    index_init(&m->sources);
     index_init(&m->command_topics);
     map_init(&m->memos);
     mqtt_registry_init(&m->registry);
@@ -41,7 +42,7 @@ void mqtt_model_destroy(struct mqtt_model *m)
     mqtt_life_setup_finish(m);
     mqtt_ingest_finish(m);
     mqtt_pendings_finish(&m->pending);
-    index_finish(&m->configs);
+    index_finish(&m->sources);
     index_finish(&m->command_topics);
     arena_finish(&m->scratch);
     arena_finish(&m->answer);
@@ -79,6 +80,9 @@ void mqtt_model_link(struct mqtt_model *m, bool up, int64_t now, int64_t wall)
         return;
     m->link = (struct mqtt_link_state){up, now};
     if (up) {
+        struct mqtt_device *d;
+        for (uint32_t at = 0; (d = mqtt_registry_next(&m->registry, &at));)
+            mqtt_raised_doubt(d);
         mqtt_tell_settle(m);
         return;
     }
@@ -102,6 +106,7 @@ void mqtt_model_forget(struct mqtt_model *m, struct str key, int64_t now, int64_
 void mqtt_model_tick(struct mqtt_model *m, int64_t now, int64_t wall)
 {
     mqtt_model_enter(m, now, wall);
+    mqtt_found_tick(m);
     mqtt_send_tick(m);
     mqtt_tell_tick(m);
 }
@@ -115,8 +120,10 @@ void mqtt_model_flush(struct mqtt_model *m, int64_t now, int64_t wall)
 int64_t mqtt_model_deadline(const struct mqtt_model *m)
 {
     int64_t tell = mqtt_tell_deadline(m), command = mqtt_pendings_deadline(&m->pending);
+    int64_t found = mqtt_discovery_deadline(m->setup.discovery);
 
-    return tell < command ? tell : command;
+    tell = tell < command ? tell : command;
+    return tell < found ? tell : found;
 }
 
 /* Questions */

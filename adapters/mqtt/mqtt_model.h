@@ -1,8 +1,9 @@
 /* Devices behind a broker: what they are, whether they are there, what they read, what may be said of it and to them.
  * Pure: no I/O, no clock, no libmosquitto.
  *
- * Two profiles compile to one device record: templates of the configuration ("devices/+/status") and Home Assistant
- * discovery. The record's key is permanent and the topics are stored in it: a topic is never rebuilt from a JID. */
+ * Templates of the configuration ("devices/+/status") and the conventions by which devices announce themselves (see
+ * mqtt_convention.h) compile to one device record. The record's key is permanent and the topics are stored in it: a
+ * topic is never rebuilt from a JID. */
 #ifndef SPANDREL_MQTT_MODEL_H
 #define SPANDREL_MQTT_MODEL_H
 

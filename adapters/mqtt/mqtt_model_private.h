@@ -11,14 +11,15 @@
 #include "base/mem.h"
 
 enum {
-    MQTT_SETTLE_QUIET = 500,     // ms without a retained message after which all is taken to be in
-    MQTT_SETTLE_MAX = 5 * 1000,  // ms after which it is anyway
-    MQTT_FLUSH_EVERY = 5 * 1000, // ms between two rows of a device that changes all the time
-    MQTT_ALERT_FLUSH = 250,      // ms until the row of a device that has alerted
-    MQTT_ALERTED = 256,          // devices that may wait for that; others wait with all
-    MQTT_SLICE = 1024,           // devices looked at in one call
-    MQTT_MEMOS_MAX = 8192,       // payloads kept for devices that come later
-    MQTT_MEMO_BYTES = 1024,      // of one payload
+    MQTT_SETTLE_QUIET = 500,      // ms without a retained message after which all is taken to be in
+    MQTT_SETTLE_MAX = 5 * 1000,   // ms after which it is anyway
+    MQTT_FLUSH_EVERY = 5 * 1000,  // ms between two rows of a device that changes all the time
+    MQTT_ALERT_FLUSH = 250,       // ms until the row of a device that has alerted
+    MQTT_ALERTED = 256,           // devices that may wait for that; others wait with all
+    MQTT_SPEAK_EVERY = 60 * 1000, // ms between two words of a device's own
+    MQTT_SLICE = 1024,            // devices looked at in one call
+    MQTT_MEMOS_MAX = 8192,        // payloads kept for devices that come later
+    MQTT_MEMO_BYTES = 1024,       // of one payload
 };
 
 struct mqtt_row {     // restored, until the start
@@ -45,7 +46,7 @@ struct mqtt_model {
 
     struct mqtt_setup setup;
     struct ratelimit creations;
-    struct index configs;        // topics of discovery -> handles of devices
+    struct index sources;        // of descriptions -> handles of devices
     struct index command_topics; // of discovered devices -> their handles
     size_t discovered;
     bool discovery_full; // told that there are no more
@@ -107,9 +108,12 @@ void mqtt_tell_presence(struct mqtt_model *m, struct mqtt_device *d); // if it c
 // Its readings need not wait for the interval: a first value, or one that a user has set.
 void mqtt_tell_soon(struct mqtt_device *d);
 void mqtt_tell_alert(struct mqtt_model *m, struct mqtt_device *d, uint16_t alert);
-void mqtt_tell_dirty(struct mqtt_model *m, struct mqtt_device *d); // to be stored soon
-void mqtt_tell_clean(struct mqtt_model *m, struct mqtt_device *d); // need not be stored any more
-void mqtt_tell_state(struct mqtt_model *m, struct mqtt_device *d); // now
+// It has raised something, or taken it back (empty); `live`: this is news, and said to its subscribers.
+void mqtt_tell_raised(struct mqtt_model *m, struct mqtt_device *d, struct str id, struct str text, bool live);
+void mqtt_tell_said(struct mqtt_model *m, struct mqtt_device *d, struct str text); // its own words
+void mqtt_tell_dirty(struct mqtt_model *m, struct mqtt_device *d);                 // to be stored soon
+void mqtt_tell_clean(struct mqtt_model *m, struct mqtt_device *d);                 // need not be stored any more
+void mqtt_tell_state(struct mqtt_model *m, struct mqtt_device *d);                 // now
 void mqtt_tell_row(struct mqtt_model *m, struct str key, struct str blob);
 void mqtt_tell_notice(struct mqtt_model *m, struct str text); // to who operates the bridge
 void mqtt_tell_settle(struct mqtt_model *m);                  // the window begins
@@ -128,6 +132,7 @@ void mqtt_send_tick(struct mqtt_model *m);
 
 // mqtt_found.c
 void mqtt_found_message(struct mqtt_model *m, const struct mqtt_message *msg);
+void mqtt_found_tick(struct mqtt_model *m);
 // A device from its stored description; NULL when nothing of it is allowed any more.
 struct mqtt_device *mqtt_found_restore(struct mqtt_model *m, struct str key, struct str blob);
 // What a discovered device is by the present configuration; NULL when nothing of it is left.

@@ -71,7 +71,8 @@ struct mqtt_pending *mqtt_pendings_add(struct mqtt_pendings *p, const struct mqt
     if (p->count == MQTT_PENDING_MAX)
         return NULL;
     struct mqtt_pending *one = at(p->free.next);
-    bool shows = r->control->state != MQTT_NO_READING && r->wanted.n;
+    bool shows = r->wanted.n && ((r->control->state != MQTT_NO_READING && !r->control->unconfirmed) ||
+                                 r->control->target != MQTT_NO_READING);
 
     list_remove(&one->node);
     p->count++;

@@ -42,11 +42,13 @@ static void end(struct mqtt_model *m, struct mqtt_pending *p, enum err e, struct
     mqtt_pendings_remove(&m->pending, p);
 }
 
-// "power is on"
-static struct str now_is(struct mqtt_model *m, const struct mqtt_device *d, const struct mqtt_control *c)
+// "power is on"; or, when the device has only accepted that: "level is going to 80 %"
+static struct str now_is(struct mqtt_model *m, const struct mqtt_device *d, const struct mqtt_control *c,
+                         uint16_t reading)
 {
-    return arena_printf(&m->scratch, STR_FMT " is " STR_FMT, STR_ARG(c->name),
-                        STR_ARG(mqtt_status_reading(d, c->state, &m->scratch)));
+    return arena_printf(&m->scratch, STR_FMT " %s " STR_FMT, STR_ARG(c->name),
+                        reading == c->state ? "is" : "is going to",
+                        STR_ARG(mqtt_status_reading(d, reading, &m->scratch)));
 }
 
 void mqtt_send_heard(struct mqtt_model *m, struct mqtt_device *d, uint16_t reading)
@@ -56,10 +58,11 @@ void mqtt_send_heard(struct mqtt_model *m, struct mqtt_device *d, uint16_t readi
     for (; p; p = next) {
         next = mqtt_pendings_next(&m->pending, p);
         const struct mqtt_control *c = p->device == d->handle ? control_of(d, p) : NULL;
-        if (!c || c->state != reading || !mqtt_command_reached(d, c, str_c(p->wanted), &m->scratch))
+        if (!c || (c->state != reading && c->target != reading) ||
+            !mqtt_command_reached(d, c, reading, str_c(p->wanted), &m->scratch))
             continue;
         mqtt_tell_soon(d);
-        end(m, p, ERR_OK, now_is(m, d, c));
+        end(m, p, ERR_OK, now_is(m, d, c, reading));
     }
 }
 
@@ -153,7 +156,7 @@ static struct str silence(struct mqtt_model *m, const struct mqtt_pending *p)
     if (c->state == MQTT_NO_READING || mqtt_status_value(d, c->state, &m->scratch).n == 0)
         return STR("no confirmation from the device in 5 s");
     return arena_printf(&m->scratch, "no confirmation from the device in 5 s; as far as is known " STR_FMT,
-                        STR_ARG(now_is(m, d, c)));
+                        STR_ARG(now_is(m, d, c, c->state)));
 }
 
 // The broker took it, and something was answered.
@@ -243,7 +246,7 @@ static enum err request_set(struct mqtt_model *m, struct asked *q)
 
     if (!(q->ev->rights & RIGHT_COMMAND))
         return err_set(&q->msg, ERR_FORBIDDEN, "you may not set anything here");
-    if (mqtt_availability_sum(d) == MQTT_PRESENCE_OFFLINE || mqtt_verdict_offline(d->said)) {
+    if (mqtt_presence_offline(mqtt_availability_sum(d)) || mqtt_verdict_offline(d->said)) {
         enum mqtt_verdict v = mqtt_verdict_offline(d->said) ? d->said : MQTT_VERDICT_LOST;
         return err_set(&q->msg, ERR_OFFLINE, STR_FMT " is offline (" STR_FMT "); nothing was sent",
                        STR_ARG(mqtt_device_name(d, &m->scratch)), STR_ARG(mqtt_status_words(d, v, &m->t, &m->scratch)));

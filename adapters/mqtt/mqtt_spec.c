@@ -55,7 +55,7 @@ struct mqtt_control *mqtt_spec_add_control(struct mqtt_spec *s)
 
     s->controls = array;
     if (c)
-        c->state = MQTT_NO_READING;
+        c->state = c->target = MQTT_NO_READING;
     return c;
 }
 

@@ -19,10 +19,16 @@ enum {
     MQTT_NO_READING = UINT16_MAX,
 };
 
+#define MQTT_EMPTY_TEXT "\"\"" // how a value that is an empty text is shown, and said
+
 enum mqtt_availability_mode { MQTT_AVAILABLE_ALL, MQTT_AVAILABLE_ANY, MQTT_AVAILABLE_LATEST };
+
+// What an availability topic may say: one of two words, or those of Homie's $state; of a device's root only "lost".
+enum mqtt_words { MQTT_WORDS_PLAIN, MQTT_WORDS_HOMIE, MQTT_WORDS_HOMIE_ROOT };
 
 struct mqtt_availability { // one topic that tells whether the device is there
     uint16_t topic;
+    enum mqtt_words words;
     struct mqtt_value value;
     struct str online, offline; // payloads; both empty: "online" and "offline" in any case
 };
@@ -39,6 +45,8 @@ struct mqtt_reading {
     int digits;      // decimals for display; -1: as fits
     bool headline;   // stands in the status
     bool aside;      // never does
+    bool quiet;      // is not mentioned before it has a value
+    bool nul_empty;  // one byte 0x00 is the empty text
 };
 
 enum mqtt_control_type {
@@ -60,6 +68,10 @@ struct mqtt_control {
     const struct str *choices; // CHOICE
     size_t choice_count;
     uint16_t state;               // the reading that shows it, or MQTT_NO_READING
+    uint16_t target;              // the reading that repeats what was accepted, or MQTT_NO_READING
+    bool unconfirmed;             // the state comes too late to tell whether it was done
+    bool minor;                   // not what "on" alone means
+    bool nul_empty;               // the empty text is sent as one byte 0x00
     struct mqtt_pattern response; // topic for answers (MQTT 5); empty text: none
     unsigned qos;
 };
@@ -92,6 +104,10 @@ struct mqtt_topic {
 struct mqtt_spec {
     struct arena arena; // holds all below
     bool discovered;
+    bool disabled;
+    struct str base;        // of a discovered device's topics
+    const struct str *also; // filters of more topics that its convention wants to see
+    uint16_t also_count;
     struct str profile;       // name of the template
     unsigned captures;        // bits of `main`
     struct mqtt_pattern main; // a template's: the topic that makes devices

@@ -1,5 +1,6 @@
 #include "adapters/mqtt/mqtt_state.h"
 
+#include "adapters/mqtt/mqtt_raised.h"
 #include "adapters/mqtt/mqtt_rule.h"
 
 #include "base/strbuf.h"
@@ -53,6 +54,13 @@ static struct str availability_topic(const struct mqtt_spec *s, uint16_t at)
     return s->topics[s->availability[at].topic].pattern.text;
 }
 
+static const char *const presence_words[MQTT_PRESENCE_COUNT] = {
+    [MQTT_PRESENCE_UNKNOWN] = "null",          [MQTT_PRESENCE_ONLINE] = "true",
+    [MQTT_PRESENCE_OFFLINE] = "false",         [MQTT_PRESENCE_LEFT] = "\"left\"",
+    [MQTT_PRESENCE_STARTING] = "\"starting\"", [MQTT_PRESENCE_SLEEPING] = "\"sleeping\"",
+    [MQTT_PRESENCE_ALERT] = "\"alert\"",
+};
+
 static bool write_presence(const struct mqtt_device *d, uint16_t at, struct strbuf *b, struct arena *a)
 {
     uint8_t p = mqtt_device_presences(d)[at];
@@ -61,7 +69,20 @@ static bool write_presence(const struct mqtt_device *d, uint16_t at, struct strb
     if (p == MQTT_PRESENCE_UNKNOWN)
         return false;
     (void)json_write_str(b, availability_topic(d->spec, at));
-    (void)strbuf_printf(b, ":%s", p == MQTT_PRESENCE_ONLINE ? "true" : "false");
+    (void)strbuf_printf(b, ":%s", presence_words[p]);
+    return true;
+}
+
+static bool write_raised(const struct mqtt_device *d, uint16_t at, struct strbuf *b, struct arena *a)
+{
+    struct str id, text;
+
+    (void)a;
+    if (!mqtt_raised_nth(d, at, &id, &text))
+        return false;
+    (void)json_write_str(b, id);
+    (void)strbuf_char(b, ':');
+    (void)json_write_str(b, text);
     return true;
 }
 
@@ -121,11 +142,12 @@ struct str mqtt_state_write(const struct mqtt_device *d, const struct mqtt_time 
     write_time(&b, "heard", d->heard, t);
     if (d->silence)
         (void)strbuf_printf(&b, ",\"silent\":%s", d->silence == MQTT_VERDICT_SILENT ? "true" : "false");
-    if (mqtt_availability_sum(d) == MQTT_PRESENCE_OFFLINE)
+    if (mqtt_presence_offline(mqtt_availability_sum(d)))
         write_time(&b, "lost", d->lost, t);
     write_latest(d, &b);
     write_members(d, "alarms", s->alert_count, write_alarm, &b, a);
     write_members(d, "available", s->availability_count, write_presence, &b, a);
+    write_members(d, "raised", d->entities ? MQTT_RAISED_MAX : 0, write_raised, &b, a);
     write_members(d, "readings", s->reading_count, write_reading, &b, a);
     (void)strbuf_char(&b, '}');
     struct str blob = arena_dup(a, strbuf_view(&b));
@@ -186,13 +208,43 @@ static void read_cell(struct mqtt_cell *c, const json_t *value)
     mqtt_cell_set(c, &r);
 }
 
+static enum mqtt_presence read_presence(const json_t *at)
+{
+    struct str word = {json_string_value(at), json_string_length(at)};
+
+    if (json_is_boolean(at))
+        return json_is_true(at) ? MQTT_PRESENCE_ONLINE : MQTT_PRESENCE_OFFLINE;
+    for (enum mqtt_presence p = MQTT_PRESENCE_LEFT; word.n && p < MQTT_PRESENCE_COUNT; p++) {
+        struct str quoted = str_c(presence_words[p]);
+        if (str_eq(str_sub(quoted, 1, quoted.n - 1), word))
+            return p;
+    }
+    return MQTT_PRESENCE_UNKNOWN;
+}
+
+static void read_raised(struct mqtt_device *d, json_t *raised)
+{
+    struct arena scratch;
+    struct str before;
+    const char *id;
+    json_t *text;
+
+    arena_init(&scratch, 0);
+    json_object_foreach(raised, id, text)
+    {
+        struct str words = {json_string_value(text), json_string_length(text)};
+        (void)mqtt_raised_set(d, str_c(id), words, &scratch, &before);
+    }
+    arena_finish(&scratch);
+}
+
 static void read_availability(struct mqtt_device *d, const json_t *available, struct str latest)
 {
     for (uint16_t i = 0; i < d->spec->availability_count; i++) {
         struct str topic = availability_topic(d->spec, i);
         const json_t *at = json_object_getn(available, topic.p, topic.n);
-        if (json_is_boolean(at))
-            mqtt_device_presences(d)[i] = json_is_true(at) ? MQTT_PRESENCE_ONLINE : MQTT_PRESENCE_OFFLINE;
+        if (at)
+            mqtt_device_presences(d)[i] = (uint8_t)read_presence(at);
         if (str_eq(topic, latest))
             d->latest = (uint8_t)i;
     }
@@ -228,4 +280,5 @@ void mqtt_state_read(struct mqtt_device *d, const json_t *state, const struct mq
     }
     read_availability(d, json_object_get(state, "available"), json_member_str(state, "latest"));
     read_alarms(d, json_object_get(state, "alarms"));
+    read_raised(d, json_object_get(state, "raised"));
 }

@@ -1,5 +1,7 @@
 #include "adapters/mqtt/mqtt_status.h"
 
+#include "adapters/mqtt/mqtt_raised.h"
+
 #include "base/clock.h"
 #include "base/map.h"
 #include "base/strbuf.h"
@@ -119,6 +121,16 @@ struct str mqtt_status_words(const struct mqtt_device *d, enum mqtt_verdict v, c
         return since("lost", d->lost, t, a);
     case MQTT_VERDICT_LINK:
         return STR("MQTT link down");
+    case MQTT_VERDICT_LEFT:
+        return since("disconnected", d->lost, t, a);
+    case MQTT_VERDICT_STARTING:
+        return STR("starting");
+    case MQTT_VERDICT_SLEEPING:
+        return d->heard == INT64_MIN ? STR("sleeping") : since("sleeping, last data", d->heard, t, a);
+    case MQTT_VERDICT_ALERT:
+        return mqtt_raised_text(d).n ? mqtt_raised_text(d) : STR("alert");
+    case MQTT_VERDICT_DISABLED:
+        return STR("disabled");
     }
     return STR_NONE;
 }
@@ -144,6 +156,8 @@ struct str mqtt_status_full(const struct mqtt_device *d, const struct mqtt_time 
                         STR_ARG(mqtt_status_words(d, d->said, t, a)));
     for (uint16_t i = 0; i < d->spec->reading_count; i++) {
         struct str value = mqtt_status_reading(d, i, a);
+        if (value.n == 0 && d->spec->readings[i].quiet)
+            continue;
         (void)strbuf_printf(&b, "\n" STR_FMT ": " STR_FMT, STR_ARG(d->spec->readings[i].name),
                             STR_ARG(value.n ? value : STR("no value yet")));
     }

@@ -7,8 +7,12 @@
  */
 #include "adapters/mqtt/mqtt_model_private.h"
 
+#include "adapters/mqtt/mqtt_raised.h"
 #include "adapters/mqtt/mqtt_rule.h"
 #include "adapters/mqtt/mqtt_state.h"
+
+#include "base/utf8.h"
+#include "text/hash.h"
 
 static struct event event_for(struct mqtt_model *m, const struct mqtt_device *d, enum event_kind kind)
 {
@@ -77,6 +81,49 @@ void mqtt_tell_alert(struct mqtt_model *m, struct mqtt_device *d, uint16_t alert
         mqtt_tell_identity(m, d);
     m->host.post(m->ud, &ev);
     store_soon(m, d);
+}
+
+// Words of the device itself. `what` makes their id, which is the same when the broker repeats a message.
+static void tell_words(struct mqtt_model *m, struct mqtt_device *d, struct str text, struct str what)
+{
+    enum { ID_BYTES = 15 };
+    struct event ev = event_for(m, d, EV_MESSAGE);
+    uint8_t digest[32];
+
+    hash_sha256(arena_printf(&m->scratch, STR_FMT "%c" STR_FMT "%c" STR_FMT "%c%lld", STR_ARG(mqtt_device_key(d)), 0,
+                             STR_ARG(what), 0, STR_ARG(text), 0, (long long)(m->repeated ? 0 : m->t.wall)),
+                digest);
+    ev.type = MESSAGE_CHAT;
+    ev.body = text;
+    ev.id = hash_base32(&m->scratch, digest, ID_BYTES);
+    if (!d->introduced)
+        mqtt_tell_identity(m, d);
+    m->host.post(m->ud, &ev);
+}
+
+void mqtt_tell_raised(struct mqtt_model *m, struct mqtt_device *d, struct str id, struct str text, bool live)
+{
+    struct str before;
+
+    text = arena_dup(&m->scratch, utf8_cut(utf8_display(&m->scratch, text, MQTT_RAISED_TEXT), MQTT_RAISED_TEXT));
+    if (!mqtt_raised_set(d, id, text, &m->scratch, &before))
+        return;
+    d->changed = true;
+    mqtt_tell_soon(d);
+    mqtt_tell_dirty(m, d);
+    if (live && text.n)
+        tell_words(m, d, text, id);
+    else if (live)
+        tell_words(m, d, arena_printf(&m->scratch, "over: " STR_FMT, STR_ARG(before)), id);
+    mqtt_tell_presence(m, d);
+}
+
+void mqtt_tell_said(struct mqtt_model *m, struct mqtt_device *d, struct str text)
+{
+    text = utf8_display(&m->scratch, text, MQTT_TEXT_MAX);
+    if (text.n == 0 || !mqtt_raised_may_speak(d, m->t.now, MQTT_SPEAK_EVERY))
+        return;
+    tell_words(m, d, text, STR("said"));
 }
 
 void mqtt_tell_notice(struct mqtt_model *m, struct str text)
@@ -200,7 +247,9 @@ static bool may_refresh(const struct mqtt_model *m, const struct mqtt_device *d,
 {
     int64_t at = d->said_at + d->spec->status_interval;
 
-    if (v != MQTT_VERDICT_ONLINE || !d->changed)
+    bool shown = v == MQTT_VERDICT_ONLINE || v == MQTT_VERDICT_ALERT || v == MQTT_VERDICT_SLEEPING;
+
+    if (!shown || !d->changed)
         return false;
     if (m->t.now >= at)
         return true;
@@ -250,9 +299,14 @@ void mqtt_tell_settle(struct mqtt_model *m)
 
 static void settle_over(struct mqtt_model *m)
 {
+    struct mqtt_device *d;
+
     if (!m->settling || (m->t.now < m->settle_quiet && m->t.now < m->settle_end))
         return;
     m->settling = false;
+    for (uint32_t at = 0; (d = mqtt_registry_next(&m->registry, &at));)
+        if (mqtt_raised_settle(d))
+            mqtt_tell_dirty(m, d);
     mqtt_tell_all(m);
 }
 

@@ -1,18 +1,24 @@
-/* A topic and its payload, one a line, through discovery into a spec: what comes out keeps to the allowed topics, and
- * what is stored of it can be read again. */
+// link: mqtt
+/* Messages on the topics of the conventions by which devices announce themselves: a topic and its payload, one a line;
+ * more of them behind a byte 0x1e each, on which a second passes (0x1d: retained). What comes out keeps to the topics
+ * that are allowed, and what is stored of it can be read again. */
 #include "fuzz.h"
 
 #include "adapters/mqtt/mqtt_entities.h"
+#include "adapters/mqtt/mqtt_model.h"
 
 #include "base/utf8.h"
 
-static struct str allow[] = {{"z/#", 3}};
-static struct mqtt_discovery discovery = {.enabled = true,
-                                          .prefix = {"homeassistant", 13},
-                                          .allow = allow,
-                                          .command = allow,
-                                          .allow_count = 1,
-                                          .command_count = 1};
+static const struct conf_item schema[] = {
+    {.name = "discovery", .type = CONF_MAP, .sub = mqtt_model_discovery_schema},
+    {.name = NULL},
+};
+
+static const char settings[] =
+    "discovery: {enabled: true, allow: ['z/#', 'homie/#'], command_topics: ['z/#', 'homie/#']}";
+
+static struct mqtt_discovery *discovery;
+static size_t convention; // that speaks
 
 static bool taken(void *ud, struct str topic, bool command)
 {
@@ -21,13 +27,11 @@ static bool taken(void *ud, struct str topic, bool command)
     return command && str_ends(topic, STR("/taken"));
 }
 
-static const struct mqtt_entity_context context = {&discovery, taken, NULL};
-
 static void check_spec(const struct mqtt_spec *s)
 {
     FUZZ_CHECK(utf8_xml_valid(s->name) && utf8_xml_valid(s->model) && utf8_xml_valid(s->url));
     for (uint16_t i = 0; i < s->topic_count; i++)
-        FUZZ_CHECK(str_starts(s->topics[i].pattern.text, STR("z")));
+        FUZZ_CHECK(mqtt_discovery_may_read(discovery, convention, s->topics[i].pattern.text));
     for (uint16_t i = 0; i < s->reading_count; i++)
         FUZZ_CHECK(s->readings[i].topic < s->topic_count && s->readings[i].name.n > 0);
     for (uint16_t i = 0; i < s->control_count; i++) {
@@ -49,36 +53,105 @@ static void check_stored(const struct mqtt_entities *e, struct arena *a)
     mqtt_entities_destroy(again);
 }
 
-static void keep(struct str topic, const struct mqtt_found *found, struct arena *a)
+static enum err found(struct mqtt_sink *sink, const struct mqtt_found *found)
 {
-    struct mqtt_entities *none = mqtt_entities_create(), *e = mqtt_entities_with(none, topic, found);
+    struct mqtt_entity_context context = {discovery, convention, taken, NULL};
+    struct mqtt_entities *none = mqtt_entities_create(), *e = mqtt_entities_with(none, found);
 
     mqtt_entities_destroy(none);
+    FUZZ_CHECK(found->key.n > 3 && utf8_xml_valid(found->key) && mqtt_convention_of(found->key) == convention);
     if (!e)
-        return;
+        return ERR_LIMIT;
     struct mqtt_spec *s = mqtt_entities_spec(e, &context, NULL);
     check_spec(s);
-    check_stored(e, a);
-    FUZZ_CHECK(mqtt_entities_same(e, topic, found)); // the same again is nothing new
+    check_stored(e, sink->arena);
+    FUZZ_CHECK(mqtt_entities_same(e, found)); // the same again is nothing new
     mqtt_spec_destroy(s);
     mqtt_entities_destroy(e);
+    return ERR_OK;
+}
+
+static void gone(struct mqtt_sink *sink, struct str source)
+{
+    (void)sink;
+    FUZZ_CHECK(source.n > 0);
+}
+
+static void keep(struct mqtt_sink *sink, struct str key)
+{
+    (void)sink;
+    FUZZ_CHECK(mqtt_convention_of(key) == convention);
+}
+
+static void rest(struct mqtt_sink *sink)
+{
+    (void)sink;
+    FUZZ_CHECK(mqtt_conventions[convention]->one_voice);
+}
+
+static void raised(struct mqtt_sink *sink, struct str key, struct str id, struct str text, bool live)
+{
+    (void)text;
+    (void)live;
+    keep(sink, key);
+    FUZZ_CHECK(id.n > 0);
+}
+
+static void said(struct mqtt_sink *sink, struct str key, struct str text)
+{
+    (void)text;
+    keep(sink, key);
+}
+
+static struct mqtt_sink sink = {
+    .found = found, .gone = gone, .keep = keep, .rest = rest, .raised = raised, .said = said};
+
+static void hear(struct str topic, struct str payload, bool retain)
+{
+    struct mqtt_message m = {.topic = topic, .payload = payload, .retain = retain};
+    struct errmsg msg;
+
+    for (convention = 0; convention < MQTT_CONVENTIONS; convention++) {
+        const struct mqtt_convention *c = mqtt_conventions[convention];
+        void *self = discovery->speakers[convention];
+        if (self && mqtt_topic_valid(topic) && c->owns(self, topic))
+            (void)c->message(self, &m, &sink, &msg);
+        if (self && c->deadline && c->deadline(self) <= sink.now)
+            c->tick(self, &sink);
+    }
+}
+
+static void init(void)
+{
+    struct conf_report *report = conf_report_create();
+    struct conf_value *section = conf_parse(str_c(settings), "fuzz.yaml", schema, report);
+
+    discovery = mqtt_discovery_create(conf_get(section, "discovery"), report);
+    FUZZ_CHECK(discovery);
+    conf_destroy(section);
+    conf_report_destroy(report);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct str topic, payload;
-    struct mqtt_found found;
-    struct errmsg msg;
+    struct str rest_of = fuzz_str(data, size), one, topic, payload;
     struct arena a;
+    bool retain = false, more = true;
 
-    (void)str_cut(fuzz_str(data, size), '\n', &topic, &payload);
-    if (!mqtt_topic_valid(topic) || !mqtt_discovery_owns(&discovery, topic))
-        return 0;
+    init();
     arena_init(&a, 0);
-    if (mqtt_discovery_read(&discovery, topic, payload, &a, &found, &msg) == ERR_OK && !found.removal) {
-        FUZZ_CHECK(found.key.n > 3 && utf8_xml_valid(found.key));
-        keep(topic, &found, &a);
+    sink.arena = &a;
+    sink.now = 1000;
+    while (more) {
+        more = str_cut(rest_of, '\x1e', &one, &rest_of);
+        retain = one.n && one.p[0] == '\x1d';
+        (void)str_cut(str_sub(one, retain, one.n), '\n', &topic, &payload);
+        hear(topic, payload, retain);
+        sink.now += 1000;
+        arena_reset(&a);
     }
+    hear(STR_NONE, STR_NONE, false);
     arena_finish(&a);
+    mqtt_discovery_destroy(discovery);
     return 0;
 }
