@@ -10,6 +10,10 @@ enum row_kind {
     ROW_REGISTRATION, // key: (user, domain)
     ROW_ACCESS,       // key: number
     ROW_STATE,        // key: (adapter name, key)
+    ROW_LANE,         // key: adapter name. How far the delivery of its records is
+    ROW_RECORD,       // key: (adapter name, number). What was accepted and is to be delivered
+    ROW_LETTER,       // key: number. A record that could not be delivered to one user
+    ROW_ASK,          // key: number. What a user was promised an outcome of
     ROW_KINDS
 };
 
@@ -20,6 +24,15 @@ enum subscription {
     SUB_PENDING_OUT = 4, // we asked for the user's and have no answer
     SUB_REFUSED = 8,     // we asked, and the user said no: not to be asked again unbidden
     SUB_ALL = 15,
+};
+
+// What a letter waits for.
+enum letter_state {
+    LETTER_RETRY,   // its next try
+    LETTER_SENT,    // an error that may come back
+    LETTER_DEAD,    // a person: it was refused, or tried in vain
+    LETTER_EXPIRED, // a person: it was too old before it could be sent
+    LETTER_STATES
 };
 
 struct row {
@@ -36,9 +49,22 @@ struct row {
     struct str name, cls, group;
     int64_t since; // wall ms: when it was made
 
-    unsigned state;  // SUBSCRIPTION: enum subscription
-    uint64_t number; // ACCESS
-    struct str text; // ACCESS: the rule as in the configuration; STATE: the blob (any bytes)
+    unsigned state;  // SUBSCRIPTION: enum subscription; LETTER: enum letter_state; RECORD, ASK: enum message_type
+    uint64_t number; // ACCESS, RECORD, LETTER, ASK; LANE: the last record that the server has taken
+    struct str text; // ACCESS: the rule as in the configuration; STATE: the blob (any bytes); RECORD: the body;
+                     // LETTER: why; LANE: the boot of the machine it was written in
+
+    // LANE: with `user`, the last who got record number + 1. RECORD: `user` is whom it is for, empty for all
+    // subscribers; `since` when it was accepted. LETTER: `since` when it was first refused.
+    uint64_t settled;  // LANE: the last record that needs nothing any more
+    uint64_t trimmed;  // LANE: the last record that is not kept any more
+    uint64_t dead;     // LANE: records that some user refused, in all
+    uint64_t expired;  // LANE: records that became too old, in all
+    uint64_t record;   // LETTER: its number, in the lane of `adapter`
+    int64_t stamp;     // RECORD: when it was said, if that was not when it was accepted, else 0
+    int64_t next;      // LETTER: wall ms of its next try, or end
+    unsigned attempts; // LETTER
+    struct str id;     // RECORD, LETTER, ASK: of the stanza
 };
 
 #endif

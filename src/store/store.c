@@ -8,6 +8,9 @@
  * rows go on gathering, one of each key. When the disk fails the process ends: nothing of the batch was told to be
  * durable, so that its sources ask again.
  *
+ * Questions for records of the journal are answered after a commit, or a try of one: then all that was put before is
+ * there, but for what could not be written.
+ *
  * The lock guards everything here but `db`, which belongs to whoever holds `db_lock`: the thread while it writes,
  * store_load() while it reads. */
 #include "store/store.h"
@@ -16,6 +19,7 @@
 #include "store/store_batch.h"
 #include "store/store_db.h"
 #include "store/store_dir.h"
+#include "store/store_fetch.h"
 
 #include <assert.h>
 #include <limits.h>
@@ -38,7 +42,8 @@ struct store {
     int dir_lock;
     struct store_batch batches[2];
     struct store_batch *collecting, *writing;
-    bool stopping, pressed; // pressed: a flush waits
+    struct list_node asked, answered; // struct store_fetch
+    bool stopping, pressed;           // pressed: a flush waits
     uint64_t failures;
     _Atomic uint64_t last; // batch of the last row put
     _Atomic uint64_t committed;
@@ -67,11 +72,21 @@ static struct store *create(struct store_db *takes)
     store_batch_init(&s->batches[1], 0);
     s->collecting = &s->batches[0];
     s->writing = &s->batches[1];
+    list_init(&s->asked);
+    list_init(&s->answered);
     return s;
+}
+
+static void drop_fetches(struct list_node *list)
+{
+    while (!list_empty(list))
+        store_fetch_destroy(CONTAINER_OF(list->next, struct store_fetch, link));
 }
 
 static void destroy(struct store *s)
 {
+    drop_fetches(&s->asked);
+    drop_fetches(&s->answered);
     store_batch_finish(&s->batches[0]);
     store_batch_finish(&s->batches[1]);
     (void)pthread_cond_destroy(&s->told);
@@ -165,14 +180,15 @@ static void wait_to_retry(struct store *s)
     struct timespec until;
     (void)clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += RETRY_SECONDS;
-    while (!s->stopping && !s->pressed && pthread_cond_timedwait(&s->wake, &s->lock, &until) == 0)
+    while (!s->stopping && !s->pressed && list_empty(&s->asked) &&
+           pthread_cond_timedwait(&s->wake, &s->lock, &until) == 0)
         continue;
 }
 
-// Waits for rows; false at the end. With the lock.
-static bool wait_for_rows(struct store *s)
+// Waits for rows or questions; false at the end. With the lock.
+static bool wait_for_work(struct store *s)
 {
-    while (!take_batch(s)) {
+    while (!take_batch(s) && list_empty(&s->asked)) {
         if (s->stopping)
             return false;
         (void)pthread_cond_wait(&s->wake, &s->lock);
@@ -181,16 +197,45 @@ static bool wait_for_rows(struct store *s)
     return true;
 }
 
+static struct store_fetch *next_asked(struct store *s)
+{
+    (void)pthread_mutex_lock(&s->lock);
+    struct store_fetch *f = list_empty(&s->asked) ? NULL : CONTAINER_OF(s->asked.next, struct store_fetch, link);
+    if (f) {
+        list_remove(&f->link);
+        f->complete = atomic_load(&s->committed) >= f->batch;
+    }
+    (void)pthread_mutex_unlock(&s->lock);
+    return f;
+}
+
+// Without the lock.
+static void answer_fetches(struct store *s)
+{
+    bool any = false;
+    for (struct store_fetch *f; (f = next_asked(s)); any = true) {
+        (void)pthread_mutex_lock(&s->db_lock);
+        store_fetch_run(f, s->db);
+        (void)pthread_mutex_unlock(&s->db_lock);
+        (void)pthread_mutex_lock(&s->lock);
+        list_push(&s->answered, &f->link);
+        (void)pthread_mutex_unlock(&s->lock);
+    }
+    if (any && s->notify)
+        s->notify(s->notify_ud);
+}
+
 static void *run(void *ud)
 {
     struct store *s = ud;
     (void)pthread_mutex_lock(&s->lock);
-    while (wait_for_rows(s)) {
-        bool last = s->stopping;
+    while (wait_for_work(s)) {
+        bool last = s->stopping, rows = s->writing->count > 0;
         (void)pthread_mutex_unlock(&s->lock);
-        bool done = write_batch(s);
-        if (done)
+        bool done = !rows || write_batch(s);
+        if (done && rows)
             checkpoint(s);
+        answer_fetches(s);
         (void)pthread_mutex_lock(&s->lock);
         if (!done && last)
             break;
@@ -305,6 +350,40 @@ enum err store_load_state(struct store *s, struct str adapter, enum err (*each)(
     e = store_db_load_state(s->db, adapter, each, ud);
     (void)pthread_mutex_unlock(&s->db_lock);
     return e;
+}
+
+void store_fetch(struct store *s, struct str adapter, uint64_t after, unsigned max, size_t bytes)
+{
+    struct store_fetch *f = store_fetch_create(adapter, after, max, bytes, atomic_load(&s->last));
+    (void)pthread_mutex_lock(&s->lock);
+    list_push(&s->asked, &f->link);
+    if (s->threaded)
+        (void)pthread_cond_signal(&s->wake);
+    (void)pthread_mutex_unlock(&s->lock);
+}
+
+static struct store_fetch *next_answered(struct store *s)
+{
+    (void)pthread_mutex_lock(&s->lock);
+    struct store_fetch *f = list_empty(&s->answered) ? NULL : CONTAINER_OF(s->answered.next, struct store_fetch, link);
+    if (f)
+        list_remove(&f->link);
+    (void)pthread_mutex_unlock(&s->lock);
+    return f;
+}
+
+bool store_fetched(struct store *s, const struct store_reader *reader, void *ud)
+{
+    bool any = false;
+    if (!s->threaded)
+        answer_fetches(s);
+    for (struct store_fetch *f; (f = next_answered(s)); any = true) {
+        for (size_t i = 0; i < f->count; i++)
+            reader->record(ud, &f->row[i]);
+        reader->end(ud, f->adapter, f->after, f->complete);
+        store_fetch_destroy(f);
+    }
+    return any;
 }
 
 void store_on_commit(struct store *s, void (*notify)(void *ud), void *ud)

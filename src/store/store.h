@@ -11,7 +11,7 @@
 
 struct store;
 
-enum { STORE_SCHEMA = 1 }; // version of the tables; docs/decisions tells how to raise it
+enum { STORE_SCHEMA = 2 }; // version of the tables; docs/decisions tells how to raise it
 
 struct store_stat {
     uint64_t batches, rows;  // committed since start
@@ -32,7 +32,8 @@ void store_forget(struct store *s);
 // Commits what waits, ends the thread, closes. False when rows are lost, as they could not be written.
 bool store_close(struct store *s);
 
-// Hands every durable row to `each`, identities first, then registrations, subscriptions, access, state; `each` may put
+// Hands every durable row to `each`, identities first, then registrations, subscriptions, access, lanes, records in
+// order, letters, asks, state; `each` may put
 // rows, but not flush. Stops at and returns the first error of `each`. ERR_CONF when the database holds what was never
 // written there; ERR_IO.
 enum err store_load(struct store *s, enum err (*each)(void *ud, const struct row *row), void *ud) MUST_CHECK;
@@ -44,8 +45,21 @@ const char *store_load_why(const struct store *s);
 enum err store_load_state(struct store *s, struct str adapter, enum err (*each)(void *ud, const struct row *row),
                           void *ud) MUST_CHECK;
 
-// Called from the store's thread after each commit, and each try of one; must be thread-safe (uv_async_send). Set
-// before the first put.
+// Asks for records of the journal: those of the adapter (copied) behind number `after`, at most `max`, and none more
+// once they have `bytes` bytes of text. They are read by the thread after its next commit or try of one, and handed
+// over by store_fetched().
+void store_fetch(struct store *s, struct str adapter, uint64_t after, unsigned max, size_t bytes);
+// Hands over what was read since the last call, in the order of the questions: each record, then the end of each
+// question, where `complete` tells that all that was put before the question was durable when it was answered. False
+// when there was nothing.
+struct store_reader {
+    void (*record)(void *ud, const struct row *row);
+    void (*end)(void *ud, struct str adapter, uint64_t after, bool complete);
+};
+bool store_fetched(struct store *s, const struct store_reader *reader, void *ud);
+
+// Called from the store's thread after each commit, and each try of one, and when something was fetched; must be
+// thread-safe (uv_async_send). Set before the first put.
 void store_on_commit(struct store *s, void (*notify)(void *ud), void *ud);
 
 void store_put(struct store *s, const struct row *row);

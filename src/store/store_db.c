@@ -20,7 +20,8 @@ enum { APPLICATION = 0x5370616e, LOG_PAGES = 1000, BUSY_MS = 2000 };
 struct store_db {
     sqlite3 *sql;
     sqlite3_stmt *begin, *commit, *rollback;
-    sqlite3_stmt *put[ROW_KINDS], *remove[ROW_KINDS];
+    sqlite3_stmt *put[ROW_KINDS], *remove[ROW_KINDS], *after[ROW_KINDS];
+    sqlite3_stmt *fetch;
     int log_pages; // in the log after the last commit
 };
 
@@ -39,7 +40,23 @@ static const char version_1[] =
     "PRAGMA application_id = 1399873902;" // APPLICATION
     "PRAGMA user_version = 1";
 
-static const char *const versions[] = {version_1};
+// The journal: what was accepted for delivery, how far that is, and what of it could not be delivered to whom.
+static const char version_2[] =
+    "CREATE TABLE lane (adapter TEXT NOT NULL PRIMARY KEY, trimmed INTEGER NOT NULL, settled INTEGER NOT NULL,"
+    " fenced INTEGER NOT NULL, user TEXT NOT NULL, boot TEXT NOT NULL, dead INTEGER NOT NULL,"
+    " expired INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE journal (adapter TEXT NOT NULL, number INTEGER NOT NULL, key TEXT NOT NULL, user TEXT NOT NULL,"
+    " id TEXT NOT NULL, body TEXT NOT NULL, type INTEGER NOT NULL, stamp INTEGER NOT NULL, at INTEGER NOT NULL,"
+    " PRIMARY KEY (adapter, number)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE letter (number INTEGER PRIMARY KEY, adapter TEXT NOT NULL, record INTEGER NOT NULL,"
+    " user TEXT NOT NULL, id TEXT NOT NULL, state INTEGER NOT NULL, attempts INTEGER NOT NULL, since INTEGER NOT NULL,"
+    " next INTEGER NOT NULL, why TEXT NOT NULL) STRICT;"
+    "CREATE INDEX letter_record ON letter (adapter, record);"
+    "CREATE TABLE ask (number INTEGER PRIMARY KEY, user TEXT NOT NULL, domain TEXT NOT NULL, local TEXT NOT NULL,"
+    " id TEXT NOT NULL, type INTEGER NOT NULL, at INTEGER NOT NULL, why TEXT NOT NULL) STRICT;"
+    "PRAGMA user_version = 2";
+
+static const char *const versions[] = {version_1, version_2};
 static_assert(sizeof versions / sizeof *versions == STORE_SCHEMA, "store.h tells another version");
 const struct store_migrations store_db_migrations = {versions, sizeof versions / sizeof *versions};
 
@@ -166,10 +183,17 @@ static int prepare_all(struct store_db *db)
         rc = prepare(db, "COMMIT", &db->commit);
     if (rc == SQLITE_OK)
         rc = prepare(db, "ROLLBACK", &db->rollback);
+    if (rc == SQLITE_OK)
+        rc = prepare(db,
+                     "SELECT adapter, number, key, user, id, body, type, stamp, at FROM journal"
+                     " WHERE adapter = ?1 AND number > ?2 ORDER BY number",
+                     &db->fetch);
     for (int i = 0; i < ROW_KINDS && rc == SQLITE_OK; i++) {
         rc = prepare(db, store_tables[i].put, &db->put[i]);
         if (rc == SQLITE_OK)
             rc = prepare(db, store_tables[i].remove, &db->remove[i]);
+        if (rc == SQLITE_OK && store_tables[i].after)
+            rc = prepare(db, store_tables[i].after, &db->after[i]);
     }
     return rc;
 }
@@ -215,9 +239,11 @@ void store_db_close(struct store_db *db)
     (void)sqlite3_finalize(db->begin);
     (void)sqlite3_finalize(db->commit);
     (void)sqlite3_finalize(db->rollback);
+    (void)sqlite3_finalize(db->fetch);
     for (int i = 0; i < ROW_KINDS; i++) {
         (void)sqlite3_finalize(db->put[i]);
         (void)sqlite3_finalize(db->remove[i]);
+        (void)sqlite3_finalize(db->after[i]);
     }
     (void)sqlite3_close(db->sql);
     mem_free(db);
@@ -231,12 +257,20 @@ static int run(sqlite3_stmt *stmt)
     return rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
+static int run_with(sqlite3_stmt *stmt, const struct row *row, unsigned columns)
+{
+    int rc = store_table_bind(stmt, row, columns);
+    return rc == SQLITE_OK ? run(stmt) : rc;
+}
+
 static int write_row(struct store_db *db, const struct row *row)
 {
     const struct store_table *t = &store_tables[row->kind];
-    sqlite3_stmt *stmt = row->gone ? db->remove[row->kind] : db->put[row->kind];
-    int rc = store_table_bind(stmt, row, row->gone ? t->keys : t->columns);
-    return rc == SQLITE_OK ? run(stmt) : rc;
+    if (row->gone)
+        return run_with(db->remove[row->kind], row, t->keys);
+    int rc = run_with(db->put[row->kind], row, t->columns);
+    sqlite3_stmt *after = db->after[row->kind];
+    return rc == SQLITE_OK && after ? run_with(after, row, t->columns) : rc;
 }
 
 static int write_rows(struct store_db *db, const struct store_batch *batch)
@@ -346,9 +380,26 @@ enum err store_db_load_state(struct store_db *db, struct str adapter, each_row *
     return read_rows(db, stmt, ROW_STATE, each, ud, &msg);
 }
 
+// What cannot be read now is read again, when it is asked for again.
+void store_db_fetch(struct store_db *db, struct str adapter, uint64_t after, unsigned max, size_t bytes,
+                    void (*each)(void *ud, const struct row *row), void *ud)
+{
+    struct row row;
+    (void)sqlite3_bind_text64(db->fetch, 1, adapter.p, adapter.n, SQLITE_STATIC, SQLITE_UTF8);
+    (void)sqlite3_bind_int64(db->fetch, 2, (int64_t)after);
+    for (size_t got = 0; max && got < bytes && sqlite3_step(db->fetch) == SQLITE_ROW; max--) {
+        if (store_table_read(db->fetch, ROW_RECORD, &row, NULL))
+            continue;
+        got += row.text.n;
+        each(ud, &row);
+    }
+    (void)sqlite3_reset(db->fetch);
+}
+
 enum err store_db_load(struct store_db *db, each_row *each, void *ud, struct errmsg *msg)
 {
-    static const enum row_kind order[] = {ROW_IDENTITY, ROW_REGISTRATION, ROW_SUBSCRIPTION, ROW_ACCESS, ROW_STATE};
+    static const enum row_kind order[] = {ROW_IDENTITY, ROW_REGISTRATION, ROW_SUBSCRIPTION, ROW_ACCESS, ROW_LANE,
+                                          ROW_RECORD,   ROW_LETTER,       ROW_ASK,          ROW_STATE};
     enum err e = ERR_OK;
     for (size_t i = 0; i < sizeof order / sizeof *order && !e; i++)
         e = load_kind(db, order[i], each, ud, msg);

@@ -32,6 +32,10 @@ void store_db_close(struct store_db *db); // NULL is fine
 enum store_outcome store_db_write(struct store_db *db, const struct store_batch *batch, const char **why);
 // Moves what the log has gathered into the database, when it is worth it; nothing waits for that.
 enum store_outcome store_db_checkpoint(struct store_db *db, const char **why);
+// Hands over records of the journal in order: those of the adapter behind number `after`, at most `max`, and none more
+// once they have `bytes` bytes of text.
+void store_db_fetch(struct store_db *db, struct str adapter, uint64_t after, unsigned max, size_t bytes,
+                    void (*each)(void *ud, const struct row *row), void *ud);
 // As store_load(); what is not an error of `each` is told.
 enum err store_db_load(struct store_db *db, enum err (*each)(void *ud, const struct row *row), void *ud,
                        struct errmsg *msg) MUST_CHECK;

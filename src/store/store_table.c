@@ -22,6 +22,22 @@ static const struct store_column subscription[] = {
 static const struct store_column registration[] = {COLUMN(TEXT, user), COLUMN(TEXT, domain)};
 static const struct store_column access[] = {COLUMN(NUMBER, number), COLUMN(TEXT, text)};
 static const struct store_column state[] = {COLUMN(TEXT, adapter), COLUMN(TEXT, key), COLUMN(BLOB, text)};
+static const struct store_column lane[] = {
+    COLUMN(TEXT, adapter), COLUMN(NUMBER, trimmed), COLUMN(NUMBER, settled), COLUMN(NUMBER, number),
+    COLUMN(TEXT, user),    COLUMN(TEXT, text),      COLUMN(NUMBER, dead),    COLUMN(NUMBER, expired),
+};
+static const struct store_column record[] = {
+    COLUMN(TEXT, adapter), COLUMN(NUMBER, number), COLUMN(TEXT, key),   COLUMN(TEXT, user),  COLUMN(TEXT, id),
+    COLUMN(TEXT, text),    COLUMN(TYPE, state),    COLUMN(TIME, stamp), COLUMN(TIME, since),
+};
+static const struct store_column letter[] = {
+    COLUMN(NUMBER, number), COLUMN(TEXT, adapter),   COLUMN(NUMBER, record), COLUMN(TEXT, user), COLUMN(TEXT, id),
+    COLUMN(LETTER, state),  COLUMN(COUNT, attempts), COLUMN(TIME, since),    COLUMN(TIME, next), COLUMN(TEXT, text),
+};
+static const struct store_column ask[] = {
+    COLUMN(NUMBER, number), COLUMN(TEXT, user),  COLUMN(TEXT, domain), COLUMN(TEXT, local),
+    COLUMN(TEXT, id),       COLUMN(TYPE, state), COLUMN(TIME, since),  COLUMN(TEXT, text),
+};
 
 const struct store_table store_tables[ROW_KINDS] = {
     [ROW_IDENTITY] =
@@ -74,6 +90,50 @@ const struct store_table store_tables[ROW_KINDS] = {
             .columns = COUNT(state),
             .keys = 2,
         },
+    [ROW_LANE] =
+        {
+            .name = "lane",
+            .put = "INSERT OR REPLACE INTO lane VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            .remove = "DELETE FROM lane WHERE adapter = ?1",
+            .load = "SELECT adapter, trimmed, settled, fenced, user, boot, dead, expired FROM lane",
+            .after = "DELETE FROM journal WHERE adapter = ?1 AND number <= ?2"
+                     " AND number NOT IN (SELECT record FROM letter WHERE adapter = ?1)",
+            .column = lane,
+            .columns = COUNT(lane),
+            .keys = 1,
+        },
+    [ROW_RECORD] =
+        {
+            .name = "journal",
+            .put = "INSERT OR REPLACE INTO journal VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            .remove = "DELETE FROM journal WHERE adapter = ?1 AND number = ?2",
+            .load =
+                "SELECT adapter, number, key, user, id, body, type, stamp, at FROM journal ORDER BY adapter, number",
+            .column = record,
+            .columns = COUNT(record),
+            .keys = 2,
+        },
+    [ROW_LETTER] =
+        {
+            .name = "letter",
+            .put = "INSERT OR REPLACE INTO letter VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+            .remove = "DELETE FROM letter WHERE number = ?1",
+            .load = "SELECT number, adapter, record, user, id, state, attempts, since, next, why FROM letter"
+                    " ORDER BY number",
+            .column = letter,
+            .columns = COUNT(letter),
+            .keys = 1,
+        },
+    [ROW_ASK] =
+        {
+            .name = "ask",
+            .put = "INSERT OR REPLACE INTO ask VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            .remove = "DELETE FROM ask WHERE number = ?1",
+            .load = "SELECT number, user, domain, local, id, type, at, why FROM ask ORDER BY number",
+            .column = ask,
+            .columns = COUNT(ask),
+            .keys = 1,
+        },
 };
 
 static bool is_str(const struct store_column *c)
@@ -91,39 +151,58 @@ struct str *store_table_str_of(struct row *row, const struct store_column *c)
     return is_str(c) ? (struct str *)(void *)((char *)row + c->offset) : NULL;
 }
 
-static int64_t number_of(const struct row *row, enum store_column_type type)
+static int64_t number_of(const struct row *row, const struct store_column *c)
 {
-    switch (type) {
+    const char *at = (const char *)row + c->offset;
+    uint32_t u32;
+    int64_t i64;
+    switch (c->type) {
     case COLUMN_KIND:
         return row->identity;
     case COLUMN_FLAG:
         return row->quarantined;
-    case COLUMN_TIME:
-        return row->since;
     case COLUMN_SET:
-        return row->state;
+    case COLUMN_TYPE:
+    case COLUMN_LETTER:
+    case COLUMN_COUNT:
+        memcpy(&u32, at, sizeof u32);
+        return u32;
     default:
-        return (int64_t)row->number;
+        memcpy(&i64, at, sizeof i64);
+        return i64;
     }
 }
 
-static bool set_number(struct row *row, enum store_column_type type, int64_t n)
+static void set_unsigned(struct row *row, const struct store_column *c, int64_t n)
 {
-    switch (type) {
+    uint32_t u32 = (uint32_t)n;
+    memcpy((char *)row + c->offset, &u32, sizeof u32);
+}
+
+// False when that was never written there.
+static bool set_number(struct row *row, const struct store_column *c, int64_t n)
+{
+    switch (c->type) {
     case COLUMN_KIND:
         row->identity = (enum identity_kind)n;
         return n >= 0 && n < IDENTITY_KINDS;
     case COLUMN_FLAG:
         row->quarantined = n != 0;
         return n == 0 || n == 1;
-    case COLUMN_TIME:
-        row->since = n;
-        return true;
     case COLUMN_SET:
-        row->state = (unsigned)n;
+        set_unsigned(row, c, n);
         return n >= 0 && n <= SUB_ALL;
+    case COLUMN_TYPE:
+        set_unsigned(row, c, n);
+        return n >= 0 && n <= MESSAGE_HEADLINE;
+    case COLUMN_LETTER:
+        set_unsigned(row, c, n);
+        return n >= 0 && n < LETTER_STATES;
+    case COLUMN_COUNT:
+        set_unsigned(row, c, n);
+        return n >= 0 && n <= UINT32_MAX;
     default:
-        row->number = (uint64_t)n;
+        memcpy((char *)row + c->offset, &n, sizeof n);
         return true;
     }
 }
@@ -139,12 +218,13 @@ static int bind_str(sqlite3_stmt *stmt, int at, struct str s, bool blob)
 int store_table_bind(sqlite3_stmt *stmt, const struct row *row, unsigned count)
 {
     const struct store_table *t = &store_tables[row->kind];
+    unsigned parameters = (unsigned)sqlite3_bind_parameter_count(stmt);
     int rc = SQLITE_OK;
-    for (unsigned i = 0; i < count && rc == SQLITE_OK; i++) {
+    for (unsigned i = 0; i < count && i < parameters && rc == SQLITE_OK; i++) {
         const struct store_column *c = &t->column[i];
         const struct str *s = store_table_str(row, c);
         int at = (int)i + 1;
-        rc = s ? bind_str(stmt, at, *s, c->type == COLUMN_BLOB) : sqlite3_bind_int64(stmt, at, number_of(row, c->type));
+        rc = s ? bind_str(stmt, at, *s, c->type == COLUMN_BLOB) : sqlite3_bind_int64(stmt, at, number_of(row, c));
     }
     return rc;
 }
@@ -177,7 +257,7 @@ enum err store_table_read(sqlite3_stmt *stmt, enum row_kind kind, struct row *ou
         struct str *s = store_table_str_of(out, c);
         if (s)
             *s = read_str(stmt, (int)i, c->type == COLUMN_BLOB);
-        else if (!set_number(out, c->type, sqlite3_column_int64(stmt, (int)i)))
+        else if (!set_number(out, c, sqlite3_column_int64(stmt, (int)i)))
             return strange(stmt, t, i, msg);
     }
     return ERR_OK;

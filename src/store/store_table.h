@@ -6,7 +6,19 @@
 
 #include <sqlite3.h>
 
-enum store_column_type { COLUMN_TEXT, COLUMN_BLOB, COLUMN_KIND, COLUMN_FLAG, COLUMN_TIME, COLUMN_SET, COLUMN_NUMBER };
+// Numbers: a member that holds what its name says, in the bounds of what was ever written.
+enum store_column_type {
+    COLUMN_TEXT,
+    COLUMN_BLOB,
+    COLUMN_KIND,   // enum identity_kind
+    COLUMN_FLAG,   // bool
+    COLUMN_SET,    // of enum subscription
+    COLUMN_TYPE,   // enum message_type
+    COLUMN_LETTER, // enum letter_state
+    COLUMN_COUNT,  // unsigned
+    COLUMN_NUMBER, // uint64_t
+    COLUMN_TIME,   // int64_t
+};
 
 struct store_column {
     enum store_column_type type;
@@ -18,6 +30,7 @@ struct store_table {
     const char *put;    // parameters: the columns in order
     const char *remove; // parameters: the key columns
     const char *load;   // gives the columns in order
+    const char *after;  // carried out after `put`, with its first parameters; NULL: nothing
     const struct store_column *column;
     unsigned columns;
     unsigned keys; // the first columns
@@ -28,7 +41,8 @@ extern const struct store_table store_tables[ROW_KINDS]; // by enum row_kind
 // The string a column stands for, or NULL when it is a number.
 const struct str *store_table_str(const struct row *row, const struct store_column *c);
 struct str *store_table_str_of(struct row *row, const struct store_column *c);
-// Binds the first `count` columns of the row; an SQLite code. The strings must live until the statement is reset.
+// Binds the first `count` columns of the row, as far as the statement has parameters; an SQLite code. The strings must
+// live until the statement is reset.
 int store_table_bind(sqlite3_stmt *stmt, const struct row *row, unsigned count);
 // Reads the row a `load` statement stands on: strings are valid until its next step. ERR_CONF when a value is none that
 // was ever written: the text names the file, the table, the row and the value.

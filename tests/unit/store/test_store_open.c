@@ -178,8 +178,8 @@ static void test_newer_schema(void **state)
     struct fixture *f = *state;
     fill(f, 3);
     run_sql(f, "PRAGMA user_version = 7");
-    assert_refused(f, ERR_CONF, "newer version of this program (tables 7, known 1)");
-    run_sql(f, "PRAGMA user_version = 1");
+    assert_refused(f, ERR_CONF, "newer version of this program (tables 7, known 2)");
+    run_sql(f, "PRAGMA user_version = 2");
     store_close(open_ok(f));
 }
 
@@ -354,12 +354,12 @@ static void test_migrations(void **state)
 {
     struct fixture *f = *state;
     fill(f, 5);
-    const char *const first = store_db_migrations.text[0];
-    const char *const broken[] = {first, "CREATE TABLE third (a INTEGER) STRICT; PRAGMA user_version = 2",
+    const char *const *ours = store_db_migrations.text;
+    const char *const broken[] = {ours[0], ours[1], "CREATE TABLE third (a INTEGER) STRICT; PRAGMA user_version = 3",
                                   "no SQL at all"};
-    const char *const steps[] = {first, "CREATE TABLE second (a INTEGER) STRICT; PRAGMA user_version = 2",
-                                 "INSERT INTO second VALUES (1); PRAGMA user_version = 3"};
-    const struct store_migrations bad = {broken, 3}, all = {steps, 3};
+    const char *const steps[] = {ours[0], ours[1], "CREATE TABLE second (a INTEGER) STRICT; PRAGMA user_version = 3",
+                                 "INSERT INTO second VALUES (1); PRAGMA user_version = 4"};
+    const struct store_migrations bad = {broken, 4}, all = {steps, 4};
     struct store_db *db;
     struct errmsg msg = {""};
     assert_int_equal(store_db_open(f->db, &bad, &db, &msg), ERR_IO);
