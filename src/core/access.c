@@ -30,6 +30,15 @@ struct source *source_of(const struct bridge *b, uint16_t adapter)
     return &b->sources[b->numbers[adapter - 1]];
 }
 
+struct source *source_named(const struct bridge *b, struct str name)
+{
+    for (size_t i = 1; i < b->source_count; i++) {
+        if (str_eq_c(name, b->sources[i].name))
+            return &b->sources[i];
+    }
+    return NULL;
+}
+
 unsigned rights_on_component(const struct bridge *b, uint16_t component, const struct jid *user)
 {
     if (component > b->component_count)
@@ -68,7 +77,15 @@ unsigned rights_seen(const struct bridge *b, const struct identity *id, const st
     return rights;
 }
 
-static uint16_t component_named(const struct bridge *b, struct str domain)
+bool bare_jid(struct str text, struct jid *out)
+{
+    *out = (struct jid){0};
+    if (!str_cut(text, '@', &out->local, &out->domain))
+        *out = (struct jid){.domain = text};
+    return out->domain.n && out->domain.n <= JID_PART_MAX && out->local.n <= JID_PART_MAX;
+}
+
+uint16_t component_at(const struct bridge *b, struct str domain)
 {
     for (size_t i = 0; i < b->component_count; i++) {
         if (str_eq_c(domain, b->components[i].domain))
@@ -90,7 +107,7 @@ static struct identity *scoped(const struct bridge *b, uint16_t component, const
 
 struct identity *addressed(const struct bridge *b, const struct jid *user, const struct jid *to)
 {
-    uint16_t component = component_named(b, to->domain);
+    uint16_t component = component_at(b, to->domain);
     if (!component)
         return NULL;
     if (str_empty(to->local))

@@ -74,24 +74,19 @@ static void add_component(struct bridge *b, const struct bridge_component *c)
         (struct component){.domain = mem_dup(c->domain.p, c->domain.n), .self = self->handle};
 }
 
-static struct source *find_source(const struct bridge *b, struct str name)
-{
-    for (size_t i = 1; i < b->source_count; i++) {
-        if (str_eq_c(name, b->sources[i].name))
-            return &b->sources[i];
-    }
-    return NULL;
-}
-
 static struct source *take_source(struct bridge *b, struct str name, uint16_t component)
 {
-    struct source *s = find_source(b, name);
+    struct source *s = source_named(b, name);
     if (s)
         return s;
     assert(b->source_count < UINT16_MAX);
     b->sources = mem_realloc(b->sources, b->source_count + 1, sizeof *b->sources);
     s = &b->sources[b->source_count++];
-    *s = (struct source){.name = mem_dup(name.p, name.n), .component = component};
+    *s = (struct source){.name = mem_dup(name.p, name.n),
+                         .component = component,
+                         .max_records = BRIDGE_RECORDS,
+                         .max_bytes = BRIDGE_RECORD_BYTES,
+                         .max_age = BRIDGE_RECORD_AGE};
     return s;
 }
 
@@ -111,6 +106,9 @@ static void set_adapters(struct bridge *b, const struct bridge_config *cfg)
         s->number = (uint16_t)(i + 1);
         s->component = a->component;
         s->offer = a->offer;
+        s->max_records = a->max_records ? a->max_records : BRIDGE_RECORDS;
+        s->max_bytes = a->max_bytes ? a->max_bytes : BRIDGE_RECORD_BYTES;
+        s->max_age = a->max_age ? a->max_age : BRIDGE_RECORD_AGE;
         b->numbers[i] = (uint16_t)(s - b->sources);
     }
 }
@@ -129,6 +127,11 @@ enum err bridge_create(const struct bridge_config *cfg, struct bridge **out, str
     rooms_init(&b->rooms, &b->map.users);
     pendings_init(&b->pendings, &b->map.users);
     jobs_init(&b->jobs);
+    letters_init(&b->letters);
+    asks_init(&b->asks);
+    b->boot = mem_dup(cfg->boot.p, cfg->boot.n);
+    b->now = cfg->now;
+    b->wall = cfg->wall;
     rng_init(&b->rng, cfg->seed);
     b->sources = MEM_NEW(struct source);
     b->sources[0].name = mem_dup("gateway", 7);
@@ -146,14 +149,22 @@ void bridge_destroy(struct bridge *b)
     if (!b)
         return;
     jobs_finish(&b->jobs);
+    letters_finish(&b->letters);
+    asks_finish(&b->asks);
+    mem_free(b->boot);
     pendings_finish(&b->pendings);
     rooms_finish(&b->rooms);
     mapping_finish(&b->map);
     policy_destroy(b->policy);
-    for (size_t i = 0; i < b->component_count; i++)
+    for (size_t i = 0; i < b->component_count; i++) {
+        window_finish(&b->components[i].window);
         mem_free(b->components[i].domain);
-    for (size_t i = 0; i < b->source_count; i++)
+    }
+    for (size_t i = 0; i < b->source_count; i++) {
+        lane_destroy(b->sources[i].lane);
+        later_finish(&b->sources[i]);
         mem_free(b->sources[i].name);
+    }
     mem_free(b->components);
     mem_free(b->sources);
     mem_free(b->numbers);
@@ -218,18 +229,9 @@ enum err bridge_reconfigure(struct bridge *b, const struct bridge_config *cfg, s
 
 /* Restoring */
 
-static uint16_t component_at_domain(const struct bridge *b, struct str domain)
-{
-    for (size_t i = 0; i < b->component_count; i++) {
-        if (str_eq_c(domain, b->components[i].domain))
-            return (uint16_t)(i + 1);
-    }
-    return 0;
-}
-
 static enum err restore_identity(struct bridge *b, const struct row *row)
 {
-    uint16_t component = component_at_domain(b, row->domain);
+    uint16_t component = component_at(b, row->domain);
     if (!component || str_empty(row->local) || row->local.n > JID_PART_MAX || row->scope.n > JID_MAX ||
         str_empty(row->key) || row->key.n > IDENTITY_KEY_MAX || str_empty(row->adapter) ||
         (unsigned)row->identity >= IDENTITY_KINDS)
@@ -252,24 +254,15 @@ static enum err restore_identity(struct bridge *b, const struct row *row)
     return ERR_OK;
 }
 
-// The user of a row: rows hold prepared addresses, for we wrote them.
-static bool row_user(const struct row *row, struct jid *out)
-{
-    *out = (struct jid){0};
-    if (!str_cut(row->user, '@', &out->local, &out->domain))
-        *out = (struct jid){.domain = row->user};
-    return out->domain.n && out->domain.n <= JID_PART_MAX && out->local.n <= JID_PART_MAX;
-}
-
 static enum err restore_subscription(struct bridge *b, const struct row *row)
 {
     const unsigned known = SUB_TO_USER | SUB_FROM_USER | SUB_PENDING_OUT | SUB_REFUSED;
     struct jid user, to = {.local = row->local, .domain = row->domain};
-    if (!row_user(row, &user) || !(row->state & known))
+    if (!bare_jid(row->user, &user) || !(row->state & known))
         return ERR_BADREQ;
     struct identity *id = addressed(b, &user, &to);
     if (!id)
-        return component_at_domain(b, row->domain) ? ERR_NOTFOUND : ERR_BADREQ;
+        return component_at(b, row->domain) ? ERR_NOTFOUND : ERR_BADREQ;
     struct sub *s = sub_take(&b->map, user_intern(&b->map.users, &user, 0), id);
     if (s->state)
         return ERR_EXISTS;
@@ -280,7 +273,7 @@ static enum err restore_subscription(struct bridge *b, const struct row *row)
 static enum err restore_registration(struct bridge *b, const struct row *row)
 {
     struct jid user, to = {.domain = row->domain};
-    struct identity *self = row_user(row, &user) ? addressed(b, &user, &to) : NULL;
+    struct identity *self = bare_jid(row->user, &user) ? addressed(b, &user, &to) : NULL;
     if (!self)
         return ERR_BADREQ;
     struct sub *s = sub_take(&b->map, user_intern(&b->map.users, &user, 0), self);
@@ -310,6 +303,14 @@ enum err bridge_restore(struct bridge *b, const struct row *row)
         return restore_registration(b, row);
     case ROW_ACCESS:
         return restore_access(b, row);
+    case ROW_LANE:
+        return deliver_restore_lane(b, row);
+    case ROW_RECORD:
+        return deliver_restore_record(b, row);
+    case ROW_LETTER:
+        return letter_restore(b, row);
+    case ROW_ASK:
+        return ask_restore(b, row);
     default: // STATE is the adapters'
         return ERR_BADREQ;
     }
@@ -344,6 +345,9 @@ static const struct north_entry from_app[EV_COUNT] = {
     [EV_REVOKE] = {revoke_in, true},
     [EV_TICK] = {tick_in, true},
     [EV_SHUTDOWN] = {shutdown_in, true},
+    [EV_LOADED] = {loaded_in, true},
+    [EV_REPLAY] = {replay_in, true},
+    [EV_DISCARD] = {discard_in, true},
     [EV_CONGESTED] = {component_congestion, true},
     [EV_DRAINED] = {component_congestion, true},
 };
@@ -365,6 +369,7 @@ static const struct north_entry from_north[EV_COUNT] = {
     [EV_REGISTER] = {register_in},
     [EV_UNREGISTER] = {unregister_in},
     [EV_COMMAND] = {command_in},
+    [EV_FENCED] = {fenced_in, true},
     [EV_FORGET] = {forget_in, true},
     [EV_LINK_UP] = {component_link_up, true},
     [EV_LINK_DOWN] = {component_link_down, true},
@@ -397,7 +402,7 @@ static void step_adapter(struct bridge *b, const struct event *ev, struct effect
     if (e)
         say_refused(b, out, ev->adapter, ev->token, e);
     else
-        say_journaled(b, out, ev->adapter, ev->token, ev->flags & EVENT_DURABLE);
+        deliver_answer(b, out, ev);
 }
 
 void bridge_step(struct bridge *b, const struct event *ev, struct effects *out)
@@ -406,18 +411,23 @@ void bridge_step(struct bridge *b, const struct event *ev, struct effects *out)
     if (ev->now > b->now)
         b->now = ev->now;
     b->wall = ev->wall;
+    if (!b->restored)
+        deliver_restored(b);
+    b->restored = true;
     if (from_app[ev->kind].run)
         step_north(b, ev, out, &from_app[ev->kind]);
     else if (ev->adapter)
         step_adapter(b, ev, out);
     else
         step_north(b, ev, out, &from_north[ev->kind]);
-    out->more = jobs_waiting(b) || (b->stopping && pendings_deadline(&b->pendings) != INT64_MAX);
+    deliver_work(b, out);
+    out->more = jobs_waiting(b) || b->deliver_more || (b->stopping && pendings_deadline(&b->pendings) != INT64_MAX);
 }
 
 int64_t bridge_deadline(const struct bridge *b)
 {
     if (b->wake && jobs_waiting(b))
         return 0;
-    return pendings_deadline(&b->pendings);
+    int64_t asked = pendings_deadline(&b->pendings), delivers = deliver_deadline(b);
+    return asked < delivers ? asked : delivers;
 }

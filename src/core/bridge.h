@@ -19,6 +19,7 @@ enum effect_kind {
     EFFECT_SOUTH,   // to ev->adapter
     EFFECT_GATED,   // to ev->adapter, once the rows copied into the current batch are durable (JOURNALED)
     EFFECT_STORE,   // write this row
+    EFFECT_LOAD,    // read at most ev->token records of the lane ev->name behind ev->number, and say them (EV_LOADED)
     EFFECT_OPERATE, // text to the component itself: an operation of ev->user, in ev->body, answered to ev->user from
                     // ev->to
     EFFECT_NOTICE,  // tell the admins ev->body by XMPP, and log it
@@ -50,7 +51,13 @@ struct bridge_adapter { // an adapter instance; one that has gone keeps its numb
     struct str name;    // permanent: key of its identities in the store
     uint16_t component; // its domain: index (1..) into the components
     bool offer;         // registered users are asked to subscribe to its contacts
+    size_t max_records; // that wait to be delivered; 0 here and below: as of one that is no longer configured
+    size_t max_bytes;   // of their text
+    int64_t max_age;    // ms: what could not be sent by then is not delivered any more
 };
+
+// The bounds of an adapter that is no longer configured.
+enum { BRIDGE_RECORDS = 10000, BRIDGE_RECORD_BYTES = 64 * 1024 * 1024, BRIDGE_RECORD_AGE = 24 * 3600 * 1000 };
 
 struct bridge_config { // borrowed for the call, copied
     const struct bridge_component *components;
@@ -62,6 +69,8 @@ struct bridge_config { // borrowed for the call, copied
     const struct str *groups; // "name=member,member,..."
     size_t group_count;
     uint64_t seed;
+    struct str boot;   // of the machine: another one has lost what was not on its disks
+    int64_t now, wall; // for what is restored
 };
 
 // ERR_CONF when a rule or group is malformed (*msg names it).
@@ -71,7 +80,8 @@ void bridge_destroy(struct bridge *b);
 // stays in force when this fails.
 enum err bridge_reconfigure(struct bridge *b, const struct bridge_config *cfg, struct errmsg *msg) MUST_CHECK;
 // A row read at start, before any step. ERR_EXISTS, ERR_BADREQ: skipped, to be logged by the caller. ERR_NOTFOUND: a
-// subscription to a contact that was forgotten a moment before the process ended: to be dropped.
+// subscription to a contact that was forgotten a moment before the process ended, or what waited for such a contact's
+// users: to be dropped.
 enum err bridge_restore(struct bridge *b, const struct row *row) MUST_CHECK;
 
 // The effects may point into *ev: they are carried out before it goes.

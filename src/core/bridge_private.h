@@ -5,6 +5,8 @@
 #include "base/rng.h"
 #include "core/bridge.h"
 #include "core/job.h"
+#include "core/lane.h"
+#include "core/letter.h"
 #include "core/pending.h"
 #include "core/policy.h"
 #include "core/room.h"
@@ -12,11 +14,31 @@
 
 enum { SOURCE_IDENTITIES_MAX = 1000000, OFFER_MAX = 200 };
 
+// Stanzas of lanes that the server has and no fence has confirmed, in order. So many are sent twice at most after a
+// kill.
+enum { WINDOW = 64, WINDOW_BYTES = 65536, FENCE_MS = 5000 };
+
+struct flight {
+    uint16_t source;
+    uint64_t number; // of the record
+    char *user;      // owned: who got it; NULL: he was the last
+    size_t bytes;
+    uint64_t fence; // that covers it; 0: none yet
+};
+
+struct window {
+    struct flight flight[WINDOW];
+    size_t count, bytes;
+    uint64_t fence, serial; // the fence that is out, 0 for none; the last one
+    int64_t fence_at;       // when it was sent
+};
+
 struct component {
     char *domain, *name;
     bool up;        // its link
     bool congested; // its output is full
     uint32_t self;  // handle of the identity that stands for the component itself: without localpart, key and source
+    struct window window;
 };
 
 // Who speaks for identities: an adapter's name, for ever. Its number is that of the configuration, 0 while it is not in
@@ -26,8 +48,19 @@ struct source {
     uint16_t number, component;
     bool offer;
     enum { SOURCE_UNKNOWN, SOURCE_UP, SOURCE_DOWN } link;
-    uint32_t count; // of identities
-    bool full;      // the admins were told
+    uint32_t count;                // of identities
+    bool full;                     // the admins were told
+    struct lane *lane;             // NULL before its first record
+    size_t max_records, max_bytes; // of the lane, and how old its records may become
+    int64_t max_age;               // ms
+    struct list_node *later;       // what was said without a promise while the component was away; NULL before any was
+    size_t later_count, later_bytes;
+    uint64_t later_lost; // for want of room
+};
+
+struct asks {              // restored: their users are to be told
+    struct list_node lost; // struct lost_ask
+    size_t count;
 };
 
 struct bridge {
@@ -40,6 +73,12 @@ struct bridge {
     struct rooms rooms;
     struct pendings pendings;
     struct jobs jobs;
+    struct letters letters;
+    struct asks asks;
+    char *boot;        // of the machine
+    bool deliver_more; // the lanes had more to say than the step would take
+    bool restored;     // all rows are in
+    size_t turn;       // the source whose lane comes first
     struct rng rng;
     uint64_t tokens; // the last one given
     uint64_t rules;  // number of the last rule that was granted
@@ -55,6 +94,8 @@ bool effects_fit(const struct effects *out, size_t n);
 void say_north(struct bridge *b, struct effects *out, const struct event *ev); // dropped while ev->component is down
 void say_south(struct bridge *b, struct effects *out, const struct event *ev);
 // `adapter`: the one that has logged it itself, or 0.
+// Asks the journal for at most `max` records of a lane, behind that number.
+void say_load(struct bridge *b, struct effects *out, struct str lane, uint64_t after, unsigned max);
 void say_notice(struct bridge *b, struct effects *out, uint16_t component, uint16_t adapter, struct str text);
 void say_operate(struct bridge *b, struct effects *out, const struct event *ev);
 // Now, or when all rows up to here are durable.
@@ -69,6 +110,10 @@ void bounce(struct bridge *b, struct effects *out, const struct event *ev, enum 
 struct event speak_for(struct bridge *b, struct effects *out, enum event_kind kind, const struct identity *id);
 
 /* access.c */
+
+struct source *source_named(const struct bridge *b, struct str name); // NULL when there is none
+uint16_t component_at(const struct bridge *b, struct str domain);     // 0 when it is none of ours
+bool bare_jid(struct str text, struct jid *out);                      // of a row: what we wrote there is prepared
 
 struct component *component_of(const struct bridge *b, uint16_t number); // NULL when there is none
 bool component_up(const struct bridge *b, uint16_t number);
@@ -119,6 +164,7 @@ north_handler message_step, typing_in, command_in, subject_in, bounce_in;
 north_handler room_join_in, room_part_in;
 north_handler register_in, unregister_in;
 north_handler component_link_up, component_link_down, component_congestion;
+north_handler fenced_in, loaded_in, replay_in, discard_in;
 north_handler offer_in, withdraw_in, approve_in, forget_in, grant_in, revoke_in, tick_in, shutdown_in;
 
 south_handler presence_changed, message_out, room_join_out, room_part_out, subject_out;
@@ -135,6 +181,54 @@ void ask_adapter(struct bridge *b, const struct event *ev, struct effects *out, 
 void asks_expire(struct bridge *b, struct effects *out);
 // Ends with an error what was asked of adapters that are no longer there. False when the step is full.
 bool asks_abandon(struct bridge *b, struct effects *out);
+
+/* deliver.c: what was promised. LETTER_EFFECTS: what a letter takes of a step at most. */
+enum { LETTER_EFFECTS = 5 };
+// A message with EVENT_DURABLE about a contact.
+enum err deliver_accept(struct bridge *b, const struct event *ev, struct effects *out, const struct identity *id);
+// Answers the token of a post that was taken, now or when there is room in its lane.
+void deliver_answer(struct bridge *b, struct effects *out, const struct event *ev);
+void deliver_link_down(struct bridge *b, uint16_t component);
+// At the end of each step: all that can go on.
+void deliver_work(struct bridge *b, struct effects *out);
+int64_t deliver_deadline(const struct bridge *b);
+bool deliver_stopped(const struct bridge *b, uint16_t component); // nothing is on its way to the server
+bool deliver_full(const struct source *s);
+// Whether the user may be told; `direct`: though he does not subscribe.
+bool deliver_may(const struct bridge *b, const struct identity *id, const struct jid *user, bool direct);
+// The record as a message, to nobody yet.
+struct event deliver_event(struct bridge *b, struct effects *out, const struct identity *id,
+                           const struct lane_record *r);
+enum err deliver_restore_lane(struct bridge *b, const struct row *row);
+enum err deliver_restore_record(struct bridge *b, const struct row *row);
+void deliver_restored(struct bridge *b);
+void window_finish(struct window *w);
+
+/* letter_step.c: what came back. */
+void letter_expired(struct bridge *b, struct effects *out, struct source *s, const struct lane_record *r,
+                    struct str user);
+// An error in answer to what the identity has sent; false when that was no record.
+bool letter_bounced(struct bridge *b, const struct event *ev, struct effects *out, const struct identity *id);
+void letter_loaded(struct bridge *b, struct effects *out, struct source *s, const struct event *ev);
+bool letters_work(struct bridge *b, struct effects *out); // false when the step is full
+int64_t letters_deadline(const struct bridge *b);
+void letters_link_down(struct bridge *b, uint16_t component);
+enum err letter_restore(struct bridge *b, const struct row *row);
+
+/* ask.c: users who were promised an outcome. */
+void asks_init(struct asks *a);
+void asks_finish(struct asks *a);
+void ask_begins(struct bridge *b, struct effects *out, const struct event *ask);
+void ask_ends(struct bridge *b, struct effects *out, const struct event *ask);
+// A message that comes when the bridge is stopping: nothing is done, and its sender is told, now or at the next start.
+void ask_left(struct bridge *b, struct effects *out, const struct event *ev);
+enum err ask_restore(struct bridge *b, const struct row *row);
+bool asks_tell(struct bridge *b, struct effects *out); // false when the step is full
+
+/* later.c: what was not promised. `north` is to nobody yet. */
+void later_keep(struct bridge *b, const struct event *north, const struct identity *id);
+bool later_work(struct bridge *b, struct effects *out, struct source *s); // false when the step is full
+void later_finish(struct source *s);
 
 /* room_step.c: of events about identities that are rooms. */
 

@@ -258,6 +258,7 @@ void component_link_down(struct bridge *b, const struct event *ev, struct effect
     c->up = false;
     c->congested = false;
     jobs_drop_component(b, ev->component);
+    deliver_link_down(b, ev->component);
 }
 
 void component_congestion(struct bridge *b, const struct event *ev, struct effects *out)

@@ -48,6 +48,11 @@ void say_south(struct bridge *b, struct effects *out, const struct event *ev)
     add_event(b, out, EFFECT_SOUTH, ev);
 }
 
+void say_load(struct bridge *b, struct effects *out, struct str lane, uint64_t after, unsigned max)
+{
+    add_event(b, out, EFFECT_LOAD, &(struct event){.kind = EV_LOADED, .name = lane, .number = after, .token = max});
+}
+
 void say_notice(struct bridge *b, struct effects *out, uint16_t component, uint16_t adapter, struct str text)
 {
     add_event(b, out, EFFECT_NOTICE,

@@ -34,22 +34,27 @@
     X(FORGET, "forget")             /* A O a: an identity exists no more; its subscribers are told */                  \
     X(STATE, "state")               /* A: a row of the adapter's own state to keep (empty `blob`: to drop) */          \
     X(BARRIER, "barrier")           /* A: nothing but its token: what was posted before it has been taken */           \
-    X(LINK_UP, "link-up")           /* N A: a component stream or an adapter's link works */                           \
-    X(LINK_DOWN, "link-down")       /* N A: it does not; `err`, `body` say why */                                      \
-    X(CONGESTED, "congested")       /* O: the output of `component` is full: bulk work and fan-outs on it wait */      \
-    X(DRAINED, "drained")           /* O: it has room again */                                                         \
-    X(NOTICE, "notice")             /* A: `body` is for those who operate the bridge */                                \
-    X(DELIVERED, "delivered")       /* A: outcome of `token`: the far side has it; an answer for people in `body` */   \
-    X(FAILED, "failed")             /* A a: outcome of `token`: `err`, text in `body` */                               \
-    X(JOURNALED, "journaled")       /* a: the event posted with `token` is taken, with EVENT_DURABLE durable */        \
-    X(REFUSED, "refused")           /* a: the event posted with `token` was not taken; `err` */                        \
-    X(OFFER, "offer")               /* O: ask `user` to subscribe to `key`/`to` */                                     \
-    X(WITHDRAW, "withdraw")         /* O: end all between `user` and `to` */                                           \
-    X(APPROVE, "approve")           /* O: a quarantined identity `to` becomes visible */                               \
-    X(GRANT, "grant")               /* O: add the access rule in `rule` */                                             \
-    X(REVOKE, "revoke")             /* O: remove the access rule numbered `number` */                                  \
-    X(TICK, "tick")                 /* O: the deadline of bridge_deadline() has come, or MORE was said */              \
-    X(SHUTDOWN, "shutdown")         /* O: tell all subscribers that all is unavailable */
+    X(FENCE, "fence")               /* n: `number` is to come back once the server has taken all that went before */   \
+    X(FENCED, "fenced")             /* N: the fence `number` has come back */                                          \
+    X(LOADED, "loaded")       /* O: record `number` of the lane `name`; without `id`: the end of what was read */      \
+    X(REPLAY, "replay")       /* O: try the letter `number` again now; 0: all of `to`, or of all */                    \
+    X(DISCARD, "discard")     /* O: the letter `number` is not wanted any more; 0: as above */                         \
+    X(LINK_UP, "link-up")     /* N A: a component stream or an adapter's link works */                                 \
+    X(LINK_DOWN, "link-down") /* N A: it does not; `err`, `body` say why */                                            \
+    X(CONGESTED, "congested") /* O: the output of `component` is full: bulk work and fan-outs on it wait */            \
+    X(DRAINED, "drained")     /* O: it has room again */                                                               \
+    X(NOTICE, "notice")       /* A: `body` is for those who operate the bridge */                                      \
+    X(DELIVERED, "delivered") /* A: outcome of `token`: the far side has it; an answer for people in `body` */         \
+    X(FAILED, "failed")       /* A a: outcome of `token`: `err`, text in `body` */                                     \
+    X(JOURNALED, "journaled") /* a: the event posted with `token` is taken, with EVENT_DURABLE durable */              \
+    X(REFUSED, "refused")     /* a: the event posted with `token` was not taken; `err` */                              \
+    X(OFFER, "offer")         /* O: ask `user` to subscribe to `key`/`to` */                                           \
+    X(WITHDRAW, "withdraw")   /* O: end all between `user` and `to` */                                                 \
+    X(APPROVE, "approve")     /* O: a quarantined identity `to` becomes visible */                                     \
+    X(GRANT, "grant")         /* O: add the access rule in `rule` */                                                   \
+    X(REVOKE, "revoke")       /* O: remove the access rule numbered `number` */                                        \
+    X(TICK, "tick")           /* O: the deadline of bridge_deadline() has come, or MORE was said */                    \
+    X(SHUTDOWN, "shutdown")   /* O: tell all subscribers that all is unavailable */
 
 enum event_kind {
 #define EVENT_ENUM(name, text) EV_##name,
@@ -112,9 +117,10 @@ struct event {
     struct str key; // the adapter's own name for the identity: permanent, opaque to the core
     struct str id;  // stanza id (N n), message id of the far side (A)
 
-    struct str body; // text, subject, reason, answer
-    struct str nick; // of a room occupant; of an identity in SUBSCRIBE n
-    int64_t stamp;   // when it was said, if not now (wall ms), else 0 (XEP-0203)
+    struct str body;  // text, subject, reason, answer
+    struct str nick;  // of a room occupant; of an identity in SUBSCRIBE n
+    int64_t stamp;    // when it was said, if not now (wall ms), else 0 (XEP-0203)
+    int64_t accepted; // LOADED: when it was taken (wall ms)
     enum err err;
     enum show show;
     enum typing typing;

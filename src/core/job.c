@@ -2,11 +2,11 @@
 
 #include "base/mem.h"
 
-enum lane { LANE_FANOUT, LANE_BULK };
+enum job_lane { LANE_FANOUT, LANE_BULK };
 
 static const struct {
     bool (*run)(struct bridge *b, struct job *j, struct effects *out);
-    enum lane lane;
+    enum job_lane lane;
 } defs[JOB_KINDS] = {
     [JOB_PRESENCE] = {presence_run, LANE_FANOUT},
     [JOB_MESSAGE] = {message_run, LANE_FANOUT},

@@ -9,6 +9,8 @@
     "This contact is a bridge: it cannot read what is encrypted end to end, and has not passed it on. Switch "         \
     "encryption off for this chat and send it again."
 
+enum { ASK_ENDS = 2 }; // effects: the row of what was asked, and the word to who asked
+
 void ask_adapter(struct bridge *b, const struct event *ev, struct effects *out, const struct identity *id,
                  unsigned rights)
 {
@@ -38,6 +40,7 @@ void ask_adapter(struct bridge *b, const struct event *ev, struct effects *out, 
         ask.field_count = 0;
     }
     pending_add(&b->pendings, &ask, u, b->now);
+    ask_begins(b, out, &ask);
 }
 
 static void operate(struct bridge *b, const struct event *ev, struct effects *out)
@@ -65,6 +68,8 @@ void message_step(struct bridge *b, const struct event *ev, struct effects *out)
         bounce(b, out, ev, EV_MESSAGE, ERR_NOTACCEPTABLE, STR("this is no room"));
     else if (str_empty(ev->body))
         return;
+    else if (b->stopping)
+        ask_left(b, out, ev);
     else if (to_component)
         operate(b, ev, out);
     else if (!(rights & RIGHT_SEND))
@@ -108,6 +113,8 @@ void bounce_in(struct bridge *b, const struct event *ev, struct effects *out)
     struct identity *id = addressed(b, &ev->user, &ev->to);
     struct room *r = id ? room_of(&b->rooms, id) : NULL;
     struct client *c = r ? room_client(r, &ev->user) : NULL;
+    if (id && id->kind == IDENTITY_CONTACT && letter_bounced(b, ev, out, id))
+        return;
     if (c && (gone & 1U << ev->err))
         room_kick(b, out, r, c, STR("connection lost"));
 }
@@ -138,9 +145,14 @@ enum err message_out(struct bridge *b, const struct event *ev, struct effects *o
         return ev->kind == EV_MESSAGE ? room_adapter_message(b, ev, out, id) : ERR_OK;
     if (ev->flags & EVENT_SNAPSHOT)
         return ERR_OK;
-    if (!component_up(b, id->component))
-        return ERR_OFFLINE;
+    if (ev->kind == EV_MESSAGE && (ev->flags & EVENT_DURABLE))
+        return deliver_accept(b, ev, out, id);
     struct event north = news(b, ev, out, id);
+    if (!component_up(b, id->component)) {
+        if (ev->kind == EV_MESSAGE && str_empty(ev->user.domain))
+            later_keep(b, &north, id);
+        return ERR_OK;
+    }
     if (str_empty(ev->user.domain))
         return job_start(b, out,
                          &(struct job){.kind = JOB_MESSAGE,
@@ -185,6 +197,7 @@ static struct event *take_ask(struct bridge *b, struct effects *out, struct pend
         return NULL;
     struct event *ask = event_copy(out->arena, p->ask);
     pending_remove(&b->pendings, p);
+    ask_ends(b, out, ask);
     return ask;
 }
 
@@ -267,7 +280,7 @@ void asks_expire(struct bridge *b, struct effects *out)
     enum err e = b->stopping ? ERR_UNAVAILABLE : ERR_TIMEOUT;
     struct str why = b->stopping ? STR("the bridge is stopping; it is not known whether this was done")
                                  : STR("no answer came in time");
-    for (struct pending *p; effects_fit(out, 1) && (p = pending_due(&b->pendings, until));) {
+    for (struct pending *p; effects_fit(out, ASK_ENDS) && (p = pending_due(&b->pendings, until));) {
         struct event *ask = take_ask(b, out, p);
         bounce(b, out, ask, ask->kind, e, why);
     }
@@ -279,7 +292,7 @@ bool asks_abandon(struct bridge *b, struct effects *out)
     for (struct pending *p; (p = pending_next(&b->pendings, &at));) {
         if (source_of(b, p->ask->adapter))
             continue;
-        if (!effects_fit(out, 1))
+        if (!effects_fit(out, ASK_ENDS))
             return false;
         struct event *ask = take_ask(b, out, p);
         bounce(b, out, ask, ask->kind, ERR_UNAVAILABLE,

@@ -164,5 +164,7 @@ void shutdown_in(struct bridge *b, const struct event *ev, struct effects *out)
 
 bool bridge_stopped(const struct bridge *b, uint16_t component)
 {
-    return b->stopping && !(component_up(b, component) && jobs_find(b, JOB_SHUTDOWN, component, 0));
+    if (!b->stopping || !component_up(b, component))
+        return b->stopping;
+    return !jobs_find(b, JOB_SHUTDOWN, component, 0) && deliver_stopped(b, component);
 }

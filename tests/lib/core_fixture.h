@@ -148,7 +148,8 @@ static inline void core_put_south(struct strbuf *l, const struct event *ev)
 
 static inline void core_put_row(struct strbuf *l, const struct row *r)
 {
-    static const char *const kinds[] = {"identity", "subscription", "registration", "access", "state"};
+    static const char *const kinds[] = {"identity", "subscription", "registration", "access", "state",
+                                        "lane",     "record",       "letter",       "ask"};
     strbuf_printf(l, "store %s%s", r->gone ? "-" : "", kinds[r->kind]);
     if (r->user.n)
         strbuf_printf(l, " " STR_FMT, STR_ARG(r->user));
@@ -162,6 +163,13 @@ static inline void core_put_row(struct strbuf *l, const struct row *r)
         strbuf_printf(l, " state=%u", r->state);
     if (r->kind == ROW_ACCESS)
         strbuf_printf(l, " %" PRIu64, r->number);
+    if (r->kind == ROW_LANE)
+        strbuf_printf(l, " " STR_FMT " %" PRIu64 "/%" PRIu64 "/%" PRIu64, STR_ARG(r->adapter), r->trimmed, r->settled,
+                      r->number);
+    if (r->kind == ROW_RECORD || r->kind == ROW_LETTER || r->kind == ROW_ASK)
+        strbuf_printf(l, " " STR_FMT " %" PRIu64, STR_ARG(r->adapter), r->number);
+    if (r->kind == ROW_LETTER && !r->gone)
+        strbuf_printf(l, " record=%" PRIu64 " state=%u", r->record, r->state);
     if (r->quarantined)
         strbuf_c(l, " quarantined");
     core_put(l, "name", r->name);
@@ -182,6 +190,9 @@ static inline void core_put_effect(struct strbuf *l, const struct effect *e)
         break;
     case EFFECT_STORE:
         core_put_row(l, e->row);
+        break;
+    case EFFECT_LOAD:
+        strbuf_printf(l, "load " STR_FMT " after %" PRIu64, STR_ARG(e->ev->name), e->ev->number);
         break;
     case EFFECT_OPERATE:
         strbuf_printf(l, "operate " STR_FMT, STR_ARG(e->ev->body));

@@ -43,11 +43,15 @@ static void test_message_and_answer(void **state)
     struct core *c = *state;
     struct event ev = chat(ALICE "/x", LAMP, "m1", "on");
     ev.flags = EVENT_RECEIPT_WANTED;
-    core_expect(c, &ev, "south message 1:lamp alice@example.org/x token=1 id=m1 body=on\n");
+    core_expect(c, &ev,
+                "south message 1:lamp alice@example.org/x token=1 id=m1 body=on\n"
+                "store ask alice@example.org/x  1 text=the bridge was restarted; it is not known whether this was "
+                "done\n");
     const unsigned all = RIGHT_SEE | RIGHT_READ | RIGHT_SEND | RIGHT_COMMAND;
     assert_int_equal(c->out.v[0].ev->rights & (all | RIGHT_ADMIN), all);
     struct event done = outcome(EV_DELIVERED, 1, ERR_OK, "it is on");
     const char *lines = core_all(c, &done);
+    assert_non_null(strstr(lines, "store -ask alice@example.org/x  1\n"));
     assert_non_null(strstr(lines, "north receipt lamp@gw.example -> alice@example.org/x id=m1\n"));
     assert_non_null(strstr(lines, "north message lamp@gw.example/home -> alice@example.org/x id="));
     assert_non_null(strstr(lines, " body=it is on\n"));
@@ -271,10 +275,12 @@ static void test_adapter_message_to_subscribers(void **state)
     ev.token = 3;
     ev.flags = EVENT_DURABLE;
     core_expect(c, &ev,
+                "store record home 1 text=door open\n"
+                "gated 3\n"
                 "north message lamp@gw.example/home -> admin@example.org id=e1 body=door open\n"
-                "north message lamp@gw.example/home -> bob@example.org id=e1 body=door open\n"
                 "north message lamp@gw.example/home -> alice@example.org id=e1 body=door open\n"
-                "gated 3\n");
+                "north message lamp@gw.example/home -> bob@example.org id=e1 body=door open\n"
+                "north fence  -> \n");
     ev.flags = EVENT_DURABLE | EVENT_SNAPSHOT;
     core_expect(c, &ev, "gated 3\n");
 }
@@ -309,8 +315,12 @@ static void test_adapter_message_while_the_link_is_down(void **state)
     core_link(c, 1, false);
     struct event ev = report("e1", "hi");
     core_expect(c, &ev, "");
+    ev = report("e2", "there");
     ev.token = 6;
-    core_expect(c, &ev, "south refused 1: token=6 err=offline\n");
+    core_expect(c, &ev, "south journaled 1: token=6\n");
+    core_link(c, 1, true);
+    const char *first = strstr(c->lines.p, " id=e1 "), *second = strstr(c->lines.p, " id=e2 ");
+    assert_true(first && second && first < second);
 }
 
 static void test_large_audience_hears_in_order(void **state)

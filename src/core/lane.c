@@ -1,0 +1,277 @@
+#include "core/lane.h"
+
+#include "base/map.h"
+#include "base/mem.h"
+
+#include <assert.h>
+
+enum { RING_FIRST = 64 };
+
+struct lane *lane_create(void)
+{
+    struct lane *l = MEM_NEW(struct lane);
+    l->next = 1;
+    l->told = INT64_MIN;
+    index_init(&l->by_id);
+    list_init(&l->records);
+    return l;
+}
+
+static struct lane_record *record_at(struct list_node *node)
+{
+    return CONTAINER_OF(node, struct lane_record, node);
+}
+
+static void drop_targets(struct lane *l)
+{
+    for (size_t i = 0; i < l->target_count; i++)
+        mem_free(l->targets[i]);
+    mem_free(l->targets);
+    l->targets = NULL;
+    l->target_count = l->target_at = 0;
+}
+
+static void drop_head(struct lane *l)
+{
+    struct lane_record *r = record_at(l->records.next);
+    l->record_count--;
+    l->record_bytes -= r->body.n;
+    list_remove(&r->node);
+    mem_free(r);
+}
+
+static void drop_records(struct lane *l)
+{
+    while (!list_empty(&l->records))
+        drop_head(l);
+    drop_targets(l);
+}
+
+void lane_destroy(struct lane *l)
+{
+    if (!l)
+        return;
+    drop_records(l);
+    index_finish(&l->by_id);
+    mem_free(l->resume);
+    mem_free(l->ring);
+    mem_free(l->parked);
+    mem_free(l);
+}
+
+/* Entries */
+
+uint64_t lane_hash(struct str id)
+{
+    uint64_t hash = map_hash(id);
+    return hash ? hash : 1;
+}
+
+static uint32_t handle_of(uint64_t number)
+{
+    return (uint32_t)(number & INT32_MAX);
+}
+
+static struct lane_entry *slot(const struct lane *l, uint64_t number)
+{
+    return &l->ring[number & (l->cap - 1)];
+}
+
+struct lane_entry *lane_entry(const struct lane *l, uint64_t number)
+{
+    return number > l->trimmed && number < l->next && slot(l, number)->hash ? slot(l, number) : NULL;
+}
+
+static void grow(struct lane *l)
+{
+    size_t cap = l->cap ? l->cap * 2 : RING_FIRST;
+    struct lane_entry *ring = mem_zalloc(cap, sizeof *ring);
+    for (uint64_t n = l->trimmed + 1; n < l->next; n++)
+        ring[n & (cap - 1)] = *slot(l, n);
+    mem_free(l->ring);
+    l->ring = ring;
+    l->cap = cap;
+}
+
+static uint64_t append(struct lane *l, struct lane_entry e)
+{
+    if (l->next - l->trimmed > l->cap)
+        grow(l);
+    uint64_t number = l->next++;
+    *slot(l, number) = e;
+    if (e.hash)
+        index_add(&l->by_id, e.hash, handle_of(number));
+    if (number > l->settled)
+        l->bytes += e.bytes;
+    return number;
+}
+
+uint64_t lane_add(struct lane *l, uint64_t hash, size_t bytes, int64_t now)
+{
+    return append(l, (struct lane_entry){hash, now, (uint32_t)bytes});
+}
+
+bool lane_restore(struct lane *l, uint64_t number, uint64_t hash, size_t bytes, int64_t at)
+{
+    if (number < l->next || number - l->trimmed > LANE_SPAN || bytes > UINT32_MAX)
+        return false;
+    while (l->next < number) // which nobody has
+        append(l, (struct lane_entry){0});
+    append(l, (struct lane_entry){hash, at, (uint32_t)bytes});
+    return true;
+}
+
+uint64_t lane_find(const struct lane *l, uint64_t hash)
+{
+    size_t at = SIZE_MAX;
+    uint64_t found = 0;
+    for (uint32_t h; (h = index_next(&l->by_id, hash, &at)) != INDEX_NONE;) {
+        uint64_t number = l->trimmed + 1 + ((h - handle_of(l->trimmed + 1)) & INT32_MAX);
+        const struct lane_entry *e = lane_entry(l, number);
+        if (e && e->hash == hash && number > found)
+            found = number;
+    }
+    return found;
+}
+
+size_t lane_queued(const struct lane *l)
+{
+    return (size_t)(l->next - 1 - l->settled);
+}
+
+/* Bodies */
+
+bool lane_has_room(const struct lane *l)
+{
+    return l->record_count < LANE_MEMORY && l->record_bytes < LANE_MEMORY_BYTES;
+}
+
+static struct str keep(char **at, struct str s)
+{
+    struct str kept = {*at, s.n};
+    if (s.n)
+        memcpy(*at, s.p, s.n);
+    *at += s.n;
+    return kept;
+}
+
+void lane_put(struct lane *l, const struct event *ev, uint64_t number)
+{
+    assert(number == l->loaded + 1);
+    struct jid bare = jid_bare(ev->user);
+    bool at = bare.local.n > 0;
+    struct lane_record *r = mem_alloc(sizeof *r + ev->key.n + ev->id.n + ev->body.n + bare.local.n + bare.domain.n + 1);
+    *r = (struct lane_record){.number = number, .type = ev->type, .stamp = ev->stamp, .since = ev->accepted};
+    char *to = r->bytes;
+    r->key = keep(&to, ev->key);
+    r->id = keep(&to, ev->id);
+    r->body = keep(&to, ev->body);
+    r->user = keep(&to, bare.local);
+    if (at)
+        r->user.n += keep(&to, STR("@")).n;
+    r->user.n += keep(&to, bare.domain).n;
+    list_init(&r->node);
+    list_push(&l->records, &r->node);
+    l->record_count++;
+    l->record_bytes += r->body.n;
+    l->loaded = number;
+}
+
+struct lane_record *lane_head(const struct lane *l)
+{
+    return list_empty(&l->records) ? NULL : record_at(l->records.next);
+}
+
+void lane_sent(struct lane *l)
+{
+    l->sent = record_at(l->records.next)->number;
+    drop_head(l);
+    drop_targets(l);
+}
+
+void lane_rewind(struct lane *l)
+{
+    drop_records(l);
+    l->sent = l->loaded = l->fenced;
+    l->loading = false;
+    l->load_after = UINT64_MAX;
+    l->load_at = INT64_MIN;
+}
+
+/* Fences and holds */
+
+static void set_resume(struct lane *l, char *takes)
+{
+    mem_free(l->resume);
+    l->resume = takes;
+}
+
+void lane_fenced(struct lane *l, uint64_t number, int64_t now)
+{
+    if (number <= l->fenced)
+        return;
+    l->fenced = number;
+    set_resume(l, NULL);
+    size_t last = l->hold_count - 1;
+    bool joins = l->hold_count && now < l->holds[last].opened + LANE_HOLD_STEP;
+    if (!joins && l->hold_count < LANE_HOLDS)
+        l->holds[l->hold_count++].opened = now;
+    l->holds[l->hold_count - 1].number = number;
+}
+
+void lane_unfence(struct lane *l)
+{
+    l->hold_count = 0;
+    l->fenced = l->settled;
+    set_resume(l, NULL);
+    lane_rewind(l);
+}
+
+static int64_t settles(const struct lane *l)
+{
+    return l->hold_count ? l->holds[0].opened + LANE_HOLD_STEP + LANE_HOLD_MS : INT64_MAX;
+}
+
+bool lane_settle(struct lane *l, int64_t now)
+{
+    size_t n = 0;
+    while (n < l->hold_count && l->holds[n].opened + LANE_HOLD_STEP + LANE_HOLD_MS <= now)
+        n++;
+    if (!n)
+        return false;
+    for (uint64_t number = l->settled + 1; number <= l->holds[n - 1].number; number++)
+        l->bytes -= slot(l, number)->bytes;
+    l->settled = l->holds[n - 1].number;
+    l->hold_count -= n;
+    memmove(l->holds, l->holds + n, l->hold_count * sizeof *l->holds);
+    return true;
+}
+
+static bool outlived(const struct lane *l, int64_t now)
+{
+    return l->trimmed < l->settled &&
+           (l->settled - l->trimmed > LANE_KEPT || now - slot(l, l->trimmed + 1)->at >= LANE_KEPT_MS);
+}
+
+bool lane_trim(struct lane *l, int64_t now)
+{
+    enum { LOT = LANE_KEPT / 4 }; // the row is written once for many
+    bool due = l->settled - l->trimmed > LANE_KEPT + LOT ||
+               (l->trimmed < l->settled && now - slot(l, l->trimmed + 1)->at >= LANE_KEPT_MS);
+    if (!due)
+        return false;
+    while (outlived(l, now)) {
+        const struct lane_entry *e = slot(l, l->trimmed + 1);
+        if (e->hash)
+            (void)index_remove(&l->by_id, e->hash, handle_of(l->trimmed + 1));
+        l->trimmed++;
+    }
+    return true;
+}
+
+int64_t lane_deadline(const struct lane *l)
+{
+    int64_t at = settles(l);
+    int64_t trim = l->trimmed < l->settled ? slot(l, l->trimmed + 1)->at + LANE_KEPT_MS : INT64_MAX;
+    return at < trim ? at : trim;
+}

@@ -1,0 +1,108 @@
+/* A lane: what an adapter has said with a promise, in order, on its way to the users of a component.
+ *
+ *   trimmed <= settled <= fenced <= sent <= loaded < next        numbers of records, from 1
+ *
+ * A record is accepted (`next`), written to the journal, handed to the server (`sent`), taken by it (`fenced`: a fence
+ * behind it has come back), and settled when it was held for a while after that, since a server may lose what it has
+ * taken. It is kept a little longer, so that an error that comes back finds it, and then trimmed. Bodies are in memory
+ * from `sent` to `loaded` only; the journal has them all. A lane is first in, first out. */
+#ifndef SPANDREL_CORE_LANE_H
+#define SPANDREL_CORE_LANE_H
+
+#include "base/index.h"
+#include "base/list.h"
+#include "core/event.h"
+
+enum {
+    LANE_HOLD_MS = 5000,            // trust in a server's memory after the fence
+    LANE_HOLD_STEP = 100,           // ms: what is fenced within one settles together
+    LANE_MEMORY = 256,              // records with their bodies
+    LANE_MEMORY_BYTES = 256 * 1024, // bytes of bodies
+    LANE_KEPT = 1000,               // settled records that are kept
+    LANE_KEPT_MS = 3600000,         // and for how long
+    LANE_SPAN = 1 << 20,            // numbers between `trimmed` and `next`
+    LANE_HOLDS = LANE_HOLD_MS / LANE_HOLD_STEP + 2,
+};
+
+struct lane_entry { // what is known of every record that is not trimmed
+    uint64_t hash;  // of its id; 0: there is none
+    int64_t at;     // monotonic ms when it was accepted
+    uint32_t bytes; // of its body
+};
+
+struct lane_record { // with its body
+    struct list_node node;
+    uint64_t number;
+    enum message_type type;
+    int64_t stamp, since; // wall ms: when it was said, 0 for when it was accepted; when it was accepted
+    struct str key, user, id, body;
+    char bytes[];
+};
+
+struct lane_token { // of an adapter's post
+    uint64_t token;
+    bool gated;
+};
+
+struct lane {
+    uint64_t trimmed, settled, fenced, sent, loaded, next;
+    char *resume; // owned: the last user who got record fenced + 1, NULL for none
+    struct lane_entry *ring;
+    size_t cap; // of the ring: a power of two
+    struct index by_id;
+    struct list_node records; // struct lane_record
+    size_t record_count, record_bytes;
+    char **targets; // owned: bare JIDs whom the head goes to, in order; NULL: not yet known
+    size_t target_count, target_at;
+    bool loading;
+    uint64_t load_after; // the question that is out
+    int64_t load_at;     // when to ask again
+    struct {
+        uint64_t number;
+        int64_t opened;
+    } holds[LANE_HOLDS]; // oldest first
+    size_t hold_count;
+    size_t bytes;              // of the bodies not settled
+    uint64_t dead, expired;    // records that ended so, since the lane is there
+    size_t retrying;           // letters that are tried again
+    struct lane_token *parked; // owned: their answers wait for room
+    size_t parked_count, parked_cap;
+    bool row_due;        // its row is to be written
+    int64_t told;        // when the admins were last told of losses
+    uint64_t told_count; // and of how many since
+};
+
+struct lane *lane_create(void);
+void lane_destroy(struct lane *l);
+
+uint64_t lane_hash(struct str id);
+// A record that was accepted: its number.
+uint64_t lane_add(struct lane *l, uint64_t hash, size_t bytes, int64_t now);
+// One that was read at start, with a number above all before; false when it cannot be one of this lane.
+bool lane_restore(struct lane *l, uint64_t number, uint64_t hash, size_t bytes, int64_t at);
+// NULL when it is trimmed, or has never been.
+struct lane_entry *lane_entry(const struct lane *l, uint64_t number);
+// The newest with this id, or 0.
+uint64_t lane_find(const struct lane *l, uint64_t hash);
+size_t lane_queued(const struct lane *l); // records not settled
+
+// Bodies. The next one may be put (number is loaded + 1), when there is room.
+bool lane_has_room(const struct lane *l);
+void lane_put(struct lane *l, const struct event *ev, uint64_t number);
+struct lane_record *lane_head(const struct lane *l); // NULL: none is loaded
+// The head has been handed to the server, to all.
+void lane_sent(struct lane *l);
+// What is behind `fenced` is to be sent again.
+void lane_rewind(struct lane *l);
+
+// The server has them up to there: they settle later. False when a hold is running already that takes them along.
+void lane_fenced(struct lane *l, uint64_t number, int64_t now);
+// The server may have lost what is held: back to what is settled.
+void lane_unfence(struct lane *l);
+// Settles what was held long enough; true when that changed something.
+bool lane_settle(struct lane *l, int64_t now);
+// Drops what was kept long enough; true when that changed something.
+bool lane_trim(struct lane *l, int64_t now);
+int64_t lane_deadline(const struct lane *l); // of settling and trimming; INT64_MAX: none
+
+#endif

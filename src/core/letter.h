@@ -1,0 +1,54 @@
+/* Letters: what could not be delivered to one user, though it was accepted. A letter is tried again, with the same id,
+ * while the reason may pass (a remote server that does not answer), and waits for a person when it does not. The text
+ * stays in the journal. Bounded; at the bound the oldest that nobody tries any more makes room. */
+#ifndef SPANDREL_CORE_LETTER_H
+#define SPANDREL_CORE_LETTER_H
+
+#include "base/list.h"
+#include "core/event.h"
+#include "core/row.h"
+
+enum {
+    LETTERS_MAX = 1000,
+    LETTER_ANSWER_MS = 600000, // an error may come back so long after a try
+    LETTER_WAIT_MAX = 7200000, // the longest wait for a try
+};
+
+struct letter {
+    struct list_node node;
+    uint64_t number;
+    uint64_t record; // its number in the lane of `source`
+    uint16_t source;
+    enum letter_state state;
+    unsigned attempts;
+    int64_t since;            // wall ms: of the first error
+    int64_t next;             // monotonic ms: the next try, or when it counts as delivered; INT64_MAX: none
+    bool fetching;            // its text was asked for
+    struct str user, id, why; // user: a bare JID
+    char bytes[];
+};
+
+struct letters {
+    struct list_node all; // in order of numbers
+    size_t count;
+    uint64_t last; // number
+    int64_t next;  // no letter is due before
+    uint64_t dropped;
+};
+
+void letters_init(struct letters *t);
+void letters_finish(struct letters *t);
+// Copies the strings; number 0: the next one. NULL when that number is taken, or there is no room at all.
+struct letter *letter_add(struct letters *t, const struct letter *what);
+void letter_remove(struct letters *t, struct letter *l);
+struct letter *letter_find(const struct letters *t, uint64_t number);
+struct letter *letter_about(const struct letters *t, uint16_t source, uint64_t record, struct str user);
+// The oldest that nobody tries any more, NULL: none.
+struct letter *letter_oldest(const struct letters *t);
+// Replaces `why`; the letter moves.
+struct letter *letter_explain(struct letter *l, struct str why);
+// Milliseconds after which a letter is tried once more that was tried so often.
+int64_t letter_delay(unsigned attempts);
+const char *letter_state_name(enum letter_state state);
+
+#endif
