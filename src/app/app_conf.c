@@ -115,6 +115,29 @@ static const struct conf_item component_schema[] = {
     {.name = NULL},
 };
 
+static const struct conf_item journal_schema[] = {
+    {.name = "max_messages",
+     .type = CONF_INT,
+     .min = 1,
+     .max = 100000,
+     .dflt = "10000",
+     .doc = "Messages of its devices that may wait to be delivered. When so many do, no more are acknowledged until "
+            "there is room: the broker keeps them."},
+    {.name = "max_bytes",
+     .type = CONF_SIZE,
+     .min = 1024,
+     .max = 1 << 30,
+     .dflt = "64MB",
+     .doc = "The same for the size of their text."},
+    {.name = "max_age",
+     .type = CONF_SPAN,
+     .min = 1000,
+     .max = 2592000000,
+     .dflt = "24h",
+     .doc = "What could not be sent for so long is not delivered any more, but listed as expired."},
+    {.name = NULL},
+};
+
 static const struct conf_item adapter_schema[] = {
     {.name = "type",
      .type = CONF_STR,
@@ -130,6 +153,10 @@ static const struct conf_item adapter_schema[] = {
      .type = CONF_BOOL,
      .dflt = "true",
      .doc = "Users who register with the gateway are asked to add the contacts they may see."},
+    {.name = "journal",
+     .type = CONF_MAP,
+     .sub = journal_schema,
+     .doc = "Bounds of what was acknowledged and is not yet delivered."},
     {.name = NULL},
 };
 

@@ -355,6 +355,7 @@ static void leave_links(struct hub *h)
         struct hub_link *l = &h->links[i];
         if (!l->left && (now >= h->stop_by || bridge_stopped(h->bridge, l->number))) {
             l->left = true;
+            hub_link_closed(l); // from now on nothing goes out any more
             component_shutdown(l->component, now);
         }
         all = all && l->left;
@@ -367,6 +368,7 @@ void hub_work(struct hub *h)
 {
     tell_store(h);
     hub_release_gates(h);
+    hub_take_loaded(h);
     tell_congestion(h);
     wake_adapters(h);
     heal(h);

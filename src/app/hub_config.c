@@ -3,6 +3,8 @@
 
 #include "base/mem.h"
 
+#include <stdio.h>
+
 const struct conf_value *hub_section(const struct conf_value *named, const char *name)
 {
     size_t at = 0;
@@ -24,6 +26,19 @@ static void take_components(struct hub *h, const struct conf_value *config, stru
     out->component_count = h->link_count;
 }
 
+static void take_adapter(const struct hub_adapter *one, const struct conf_value *section, struct bridge_adapter *out)
+{
+    const struct conf_value *journal = conf_get(section, "journal");
+    *out = (struct bridge_adapter){
+        .name = str_c(one->name),
+        .component = one->link->number,
+        .offer = conf_bool(conf_get(section, "offer")),
+        .max_records = (size_t)conf_int(conf_get(journal, "max_messages")),
+        .max_bytes = (size_t)conf_int(conf_get(journal, "max_bytes")),
+        .max_age = conf_int(conf_get(journal, "max_age")),
+    };
+}
+
 // Who has left, or is to leave, has a number without a name.
 static void take_adapters(struct hub *h, const struct conf_value *config, struct arena *a, struct bridge_config *out)
 {
@@ -32,7 +47,7 @@ static void take_adapters(struct hub *h, const struct conf_value *config, struct
         const struct hub_adapter *one = hub_adapter_at(h, (uint16_t)(i + 1));
         const struct conf_value *section = one ? hub_section(conf_get(config, "adapters"), one->name) : NULL;
         if (section)
-            v[i] = (struct bridge_adapter){str_c(one->name), one->link->number, conf_bool(conf_get(section, "offer"))};
+            take_adapter(one, section, &v[i]);
     }
     out->adapters = v;
     out->adapter_count = h->adapter_count;
@@ -74,9 +89,21 @@ static void take_groups(const struct conf_value *config, struct arena *a, struct
     out->group_count = n;
 }
 
+// Another one after each start of the machine; none in scenarios, whose machine never stops.
+static struct str boot_id(struct hub *h, struct arena *a)
+{
+    char text[64] = "";
+    FILE *f = h->host->loop(h->ud) ? fopen("/proc/sys/kernel/random/boot_id", "re") : NULL;
+    size_t n = f ? fread(text, 1, sizeof text - 1, f) : 0;
+    if (f)
+        (void)fclose(f);
+    return arena_dup(a, str_trim((struct str){text, n}));
+}
+
 void hub_bridge_config(struct hub *h, const struct conf_value *config, struct arena *a, struct bridge_config *out)
 {
-    *out = (struct bridge_config){.seed = rng_next(&h->rng)};
+    *out = (struct bridge_config){
+        .seed = rng_next(&h->rng), .boot = boot_id(h, a), .now = h->host->now(h->ud), .wall = h->host->wall(h->ud)};
     take_components(h, config, a, out);
     take_adapters(h, config, a, out);
     take_rules(config, a, out);

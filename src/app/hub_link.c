@@ -158,6 +158,12 @@ static bool same_way(const struct conf_value *before, const struct conf_value *a
     return same;
 }
 
+void hub_link_closed(struct hub_link *l)
+{
+    if (component_state(l->component) == COMPONENT_UP)
+        link_event(l, (struct event){.kind = EV_LINK_DOWN});
+}
+
 void hub_link_reload(struct hub_link *l, const struct conf_value *before, const struct conf_value *after)
 {
     gateway_rename(l->gateway, conf_str(conf_get(after, "name")));
@@ -166,8 +172,7 @@ void hub_link_reload(struct hub_link *l, const struct conf_value *before, const 
     struct arena a;
     arena_init(&a, 256);
     log_info(&l->log, LOG_MSG("component changed: connecting anew"));
-    if (component_state(l->component) == COMPONENT_UP) // from now on nothing goes out any more
-        link_event(l, (struct event){.kind = EV_LINK_DOWN});
+    hub_link_closed(l);
     component_renew(l->component, conf_str(conf_get(after, "secret")), server_text(&a, after),
                     l->hub->host->now(l->hub->ud));
     arena_finish(&a);

@@ -81,6 +81,8 @@ extern const struct component_events hub_component_events; // hub_link.c
 // hub_step.c: runs one event through the core and carries out its effects.
 void hub_step(struct hub *h, struct event *ev);
 void hub_release_gates(struct hub *h);
+// Says what was read from the journal.
+void hub_take_loaded(struct hub *h);
 // Takes what the adapter keeps back, before it is closed.
 void hub_flush(struct hub *h, struct hub_adapter *a);
 // Fills in the times.
@@ -95,6 +97,8 @@ enum err hub_link_init(struct hub_link *l, struct hub *h, const struct conf_valu
 void hub_link_finish(struct hub_link *l);
 // Sends an n-event over the link's gateway.
 void hub_link_send(struct hub_link *l, const struct event *ev);
+// What is said to it from now on goes nowhere: tells the core so.
+void hub_link_closed(struct hub_link *l);
 // Its section of the configuration was `before` and is `after` from now on.
 void hub_link_reload(struct hub_link *l, const struct conf_value *before, const struct conf_value *after);
 

@@ -10,6 +10,8 @@
 
 #include <assert.h>
 
+enum { LOAD_BYTES = 256 * 1024 };
+
 void hub_stamp(struct hub *h, struct event *ev)
 {
     ev->now = h->host->now(h->ud);
@@ -79,6 +81,38 @@ void hub_release_gates(struct hub *h)
     }
 }
 
+static void loaded_record(void *ud, const struct row *row)
+{
+    struct hub *h = ud;
+    struct event ev = {.kind = EV_LOADED,
+                       .name = row->adapter,
+                       .number = row->number,
+                       .key = row->key,
+                       .id = row->id,
+                       .body = row->text,
+                       .type = (enum message_type)row->state,
+                       .stamp = row->stamp};
+    if (row->user.n)
+        ev.user = (struct jid){.domain = row->user};
+    struct str local, domain;
+    if (str_cut(row->user, '@', &local, &domain))
+        ev.user = (struct jid){.local = local, .domain = domain};
+    ev.accepted = row->since;
+    hub_step(h, &ev);
+}
+
+static void loaded_end(void *ud, struct str adapter, uint64_t after, bool complete)
+{
+    hub_step(ud, &(struct event){
+                     .kind = EV_LOADED, .name = adapter, .number = after, .flags = complete ? EVENT_DURABLE : 0});
+}
+
+void hub_take_loaded(struct hub *h)
+{
+    static const struct store_reader reader = {loaded_record, loaded_end};
+    (void)store_fetched(h->store, &reader, h);
+}
+
 static void operate(struct hub *h, const struct event *ev)
 {
     queue_push(&h->operations, ev);
@@ -106,6 +140,10 @@ static void carry_out(struct hub *h, const struct effect *e)
         break;
     case EFFECT_STORE:
         store_put(h->store, e->row);
+        break;
+    case EFFECT_LOAD:
+        store_fetch(h->store, e->ev->name, e->ev->number, (unsigned)e->ev->token, LOAD_BYTES);
+        h->host->changed(h->ud);
         break;
     case EFFECT_OPERATE:
         operate(h, e->ev);

@@ -3,6 +3,8 @@
 #include "text/hash.h"
 #include "text/json.h"
 
+#include <inttypes.h>
+
 enum member_type { MEMBER_STR, MEMBER_BYTES, MEMBER_U16, MEMBER_U32, MEMBER_I64, MEMBER_BOOL, MEMBER_FIELDS };
 
 struct record_member {
@@ -25,47 +27,27 @@ struct record_form {
     }
 
 static const struct record_member event_members[] = {
-    EVENT(kind, U32),
-    EVENT(about, U32),
-    EVENT(flags, U32),
-    EVENT(now, I64),
-    EVENT(wall, I64),
-    EVENT(token, I64),
-    EVENT(number, I64),
-    EVENT(adapter, U16),
-    EVENT(component, U16),
-    EVENT(rights, U32),
-    EVENT(user.local, STR),
-    EVENT(user.domain, STR),
-    EVENT(user.resource, STR),
-    EVENT(to.local, STR),
-    EVENT(to.domain, STR),
-    EVENT(to.resource, STR),
-    EVENT(key, STR),
-    EVENT(id, STR),
-    EVENT(body, STR),
-    EVENT(nick, STR),
-    EVENT(stamp, I64),
-    EVENT(err, U32),
-    EVENT(show, U32),
-    EVENT(typing, U32),
-    EVENT(type, U32),
-    EVENT(identity, U32),
-    EVENT(name, STR),
-    EVENT(wish, STR),
-    EVENT(cls, STR),
-    EVENT(group, STR),
-    EVENT(command, STR),
-    EVENT(fields, FIELDS),
-    EVENT(blob, BYTES),
-    EVENT(rule, STR),
-    {NULL},
+    EVENT(kind, U32),          EVENT(about, U32),    EVENT(flags, U32),      EVENT(now, I64),
+    EVENT(wall, I64),          EVENT(token, I64),    EVENT(number, I64),     EVENT(adapter, U16),
+    EVENT(component, U16),     EVENT(rights, U32),   EVENT(user.local, STR), EVENT(user.domain, STR),
+    EVENT(user.resource, STR), EVENT(to.local, STR), EVENT(to.domain, STR),  EVENT(to.resource, STR),
+    EVENT(key, STR),           EVENT(id, STR),       EVENT(body, STR),       EVENT(nick, STR),
+    EVENT(stamp, I64),         EVENT(accepted, I64), EVENT(err, U32),        EVENT(show, U32),
+    EVENT(typing, U32),        EVENT(type, U32),     EVENT(identity, U32),   EVENT(name, STR),
+    EVENT(wish, STR),          EVENT(cls, STR),      EVENT(group, STR),      EVENT(command, STR),
+    EVENT(fields, FIELDS),     EVENT(blob, BYTES),   EVENT(rule, STR),       {NULL},
 };
 
 static const struct record_member row_members[] = {
-    ROW(kind, U32),    ROW(gone, BOOL), ROW(domain, STR),   ROW(local, STR),        ROW(scope, STR),  ROW(user, STR),
-    ROW(adapter, STR), ROW(key, STR),   ROW(identity, U32), ROW(quarantined, BOOL), ROW(name, STR),   ROW(cls, STR),
-    ROW(group, STR),   ROW(since, I64), ROW(state, U32),    ROW(number, I64),       ROW(text, BYTES), {NULL},
+    ROW(kind, U32),         ROW(gone, BOOL),  ROW(domain, STR),
+    ROW(local, STR),        ROW(scope, STR),  ROW(user, STR),
+    ROW(adapter, STR),      ROW(key, STR),    ROW(identity, U32),
+    ROW(quarantined, BOOL), ROW(name, STR),   ROW(cls, STR),
+    ROW(group, STR),        ROW(since, I64),  ROW(state, U32),
+    ROW(number, I64),       ROW(text, BYTES), ROW(settled, I64),
+    ROW(trimmed, I64),      ROW(dead, I64),   ROW(expired, I64),
+    ROW(record, I64),       ROW(stamp, I64),  ROW(next, I64),
+    ROW(attempts, U32),     ROW(id, STR),     {NULL},
 };
 
 const struct record_form record_event_form = {event_members}, record_row_form = {row_members};
@@ -239,6 +221,12 @@ void record_write_config(const struct bridge_config *cfg, struct strbuf *out)
     strbuf_char(out, '{');
     name_member(out, "seed");
     strbuf_i64(out, (int64_t)cfg->seed);
+    name_member(out, "now");
+    strbuf_i64(out, cfg->now);
+    name_member(out, "wall");
+    strbuf_i64(out, cfg->wall);
+    name_member(out, "boot");
+    json_write_str(out, cfg->boot);
     write_list(out, "rules", cfg->rules, cfg->rule_count);
     write_list(out, "groups", cfg->groups, cfg->group_count);
     name_member(out, "components");
@@ -256,7 +244,9 @@ void record_write_config(const struct bridge_config *cfg, struct strbuf *out)
     for (size_t i = 0; i < cfg->adapter_count; i++) {
         strbuf_c(out, i ? ",[" : "[");
         json_write_str(out, cfg->adapters[i].name);
-        strbuf_printf(out, ",%u,%s]", cfg->adapters[i].component, cfg->adapters[i].offer ? "true" : "false");
+        const struct bridge_adapter *ad = &cfg->adapters[i];
+        strbuf_printf(out, ",%u,%s,%zu,%zu,%" PRId64 "]", ad->component, ad->offer ? "true" : "false", ad->max_records,
+                      ad->max_bytes, ad->max_age);
     }
     strbuf_c(out, "]}");
 }
@@ -289,14 +279,20 @@ static void read_adapters(json_t *json, struct arena *a, struct bridge_config *o
         json_t *ad = json_array_get(json, i);
         v[i] = (struct bridge_adapter){text_of(json_array_get(ad, 0), a),
                                        (uint16_t)json_integer_value(json_array_get(ad, 1)),
-                                       json_is_true(json_array_get(ad, 2))};
+                                       json_is_true(json_array_get(ad, 2)),
+                                       (size_t)json_integer_value(json_array_get(ad, 3)),
+                                       (size_t)json_integer_value(json_array_get(ad, 4)),
+                                       json_integer_value(json_array_get(ad, 5))};
     }
     out->adapters = v;
 }
 
 void record_read_config(json_t *json, struct arena *a, struct bridge_config *out)
 {
-    *out = (struct bridge_config){.seed = (uint64_t)json_integer_value(json_object_get(json, "seed"))};
+    *out = (struct bridge_config){.seed = (uint64_t)json_integer_value(json_object_get(json, "seed")),
+                                  .now = json_integer_value(json_object_get(json, "now")),
+                                  .wall = json_integer_value(json_object_get(json, "wall")),
+                                  .boot = text_of(json_object_get(json, "boot"), a)};
     out->rules = read_list(json_object_get(json, "rules"), a, &out->rule_count);
     out->groups = read_list(json_object_get(json, "groups"), a, &out->group_count);
     read_components(json_object_get(json, "components"), a, out);

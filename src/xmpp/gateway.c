@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "xmpp/disco.h"
+#include "xmpp/fence.h"
 #include "xmpp/iq.h"
 #include "xmpp/message_in.h"
 #include "xmpp/ns.h"
@@ -125,6 +126,12 @@ void gateway_stanza(struct gateway *g, const struct xml_node *stanza, struct are
 {
     struct stanza s = {.g = g, .node = stanza, .arena = arena, .out = out, .now = now, .wall = wall};
     const struct kind *kind = kind_of(stanza);
+    uint64_t fence;
+    if (fence_take(g, stanza, &fence)) {
+        if (fence)
+            g->host->event(g->ud, &(struct event){.kind = EV_FENCED, .component = g->component, .number = fence});
+        return;
+    }
     if (stanza_init(&s, kind))
         kind->in(&s);
 }

@@ -6,6 +6,7 @@
 #include "xmpp/caps.h"
 #include "xmpp/commands.h"
 #include "xmpp/disco.h"
+#include "xmpp/fence.h"
 #include "xmpp/ns.h"
 #include "xmpp/stanza.h"
 #include "xmpp/stanza_error.h"
@@ -311,6 +312,8 @@ static enum err set_addresses(struct sending *o, bool bare)
 
 enum err gateway_send(struct gateway *g, const struct event *ev, struct arena *arena, struct strbuf *out)
 {
+    if (ev->kind == EV_FENCE)
+        return fence_send(g, ev->number, out);
     struct sending o = {.g = g, .ev = ev, .arena = arena, .out = out};
     const struct sender *sender = &senders[ev->kind];
     enum err e = sender->put ? set_addresses(&o, sender->bare) : ERR_UNSUPPORTED;

@@ -15,7 +15,8 @@ struct gateway {
     char *name;   // owned
     uint16_t component;
     int64_t started; // wall ms
-    uint64_t key;    // of session ids and page positions: of this run alone
+    uint64_t key;    // of session ids, page positions and fences: of this run alone
+    uint64_t fence;  // the last that was sent
     const struct gateway_host *host;
     void *ud;
     const struct log_ctx *log;
