@@ -1,4 +1,4 @@
-/* Happy path: accept -> one line -> hub_operate() -> answer -> close. Failures: a line over LINE_LIMIT or silence for
+/* Happy path: accept -> one line -> `operate` -> answer -> close. Failures: a line over LINE_LIMIT or silence for
  * IDLE_MS ends the connection; at most CLIENTS at once, further ones are told so and
  * closed. */
 #include "app/control.h"
@@ -13,7 +13,8 @@ enum { LINE_LIMIT = 16384, CLIENTS = 16, IDLE_MS = 10000, ANSWER_MAX = 64 * 1024
 struct control {
     struct loop *loop;
     struct listener *listener;
-    struct hub *hub;
+    control_operate *operate;
+    void *ud;
     struct list_node clients; // control_client::link
     size_t count;
     struct log_ctx log;
@@ -56,7 +57,7 @@ static void answer(struct control_client *cl, struct str line)
         rest = line;
     struct strbuf out;
     strbuf_init(&out, ANSWER_MAX);
-    enum err e = hub_operate(cl->control->hub, rest, json, &out);
+    enum err e = cl->control->operate(cl->control->ud, rest, json, &out);
     stream_write(cl->stream, e ? STR("error\n") : STR("ok\n"));
     stream_write(cl->stream, strbuf_view(&out));
     strbuf_finish(&out);
@@ -116,11 +117,13 @@ static void accepted(void *ud, struct stream *s)
         refuse(cl);
 }
 
-struct control *control_create(struct loop *l, const char *path, unsigned mode, struct hub *hub, struct errmsg *msg)
+struct control *control_create(struct loop *l, const char *path, unsigned mode, control_operate *operate, void *ud,
+                               struct errmsg *msg)
 {
     struct control *c = MEM_NEW(struct control);
     c->loop = l;
-    c->hub = hub;
+    c->operate = operate;
+    c->ud = ud;
     c->log = (struct log_ctx){NULL, LOG_SUB_app, "control", "socket"};
     list_init(&c->clients);
     c->listener = listener_unix(l, path, mode, accepted, c, msg);

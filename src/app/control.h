@@ -6,18 +6,26 @@
 #ifndef SPANDREL_APP_CONTROL_H
 #define SPANDREL_APP_CONTROL_H
 
-#include "app/hub.h"
+#include "base/arena.h"
+#include "base/strbuf.h"
 #include "net/stream.h"
 
 struct control;
 
+// Runs one line and appends its answer, as text or JSON; an error makes it an error answer.
+typedef enum err control_operate(void *ud, struct str line, bool json, struct strbuf *out);
+
 // Listens; NULL with *msg when the socket cannot be had.
-struct control *control_create(struct loop *l, const char *path, unsigned mode, struct hub *hub, struct errmsg *msg);
+struct control *control_create(struct loop *l, const char *path, unsigned mode, control_operate *operate, void *ud,
+                               struct errmsg *msg);
 // Asynchronous: its streams close by themselves.
 void control_close(struct control *c);
 
-// The client: connects, asks, prints the answer to stdout or stderr. Blocking. Returns the exit code: 0, 1 (error
-// answer), 2 (no connection).
+// Where a standby of who listens at `path` does.
+const char *control_standby_path(struct arena *a, const char *path);
+
+// The client: connects, asks, prints the answer to stdout or stderr; of a standby, where nobody serves. Blocking.
+// Returns the exit code: 0, 1 (error answer), 2 (no connection).
 int control_ask(const char *path, bool json, struct str line);
 
 #endif

@@ -81,9 +81,29 @@ static void explain(const char *path)
     fprintf(stderr, "spandrel: cannot connect to %s: %s%s\n", path, strerror(errno), hint);
 }
 
+const char *control_standby_path(struct arena *a, const char *path)
+{
+    return arena_printf(a, "%s.standby", path).p;
+}
+
+// Who serves; when nobody does, a standby, which tells so.
+static int dial_either(const char *path)
+{
+    struct arena a;
+    int fd = dial(path);
+    if (fd >= 0 || (errno != ENOENT && errno != ECONNREFUSED))
+        return fd;
+    int error = errno;
+    arena_init(&a, 256);
+    fd = dial(control_standby_path(&a, path));
+    arena_finish(&a);
+    errno = error;
+    return fd;
+}
+
 int control_ask(const char *path, bool json, struct str line)
 {
-    int fd = dial(path);
+    int fd = dial_either(path);
     if (fd < 0) {
         explain(path);
         return 2;

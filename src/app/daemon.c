@@ -1,6 +1,8 @@
 /* The daemon around the hub.
  *
- * Happy path: configuration -> store (locked) -> hub -> links and control socket -> loop until a signal ->
+ * Happy path: configuration -> state directory locked, by waiting for it (standby.h) where that is wanted -> store ->
+ * hub
+ * -> links and control socket -> loop until a signal ->
  * hub_shutdown() -> subscribers told, streams closed and read to EOF -> store flushed -> exit 0. Failures: before the
  * loop runs they are printed and end the start; afterwards they are states, but rows that cannot be written at the end
  * are exit 1. A stop that takes longer than STOP_MS is ended: what is not yet committed was not acknowledged either. */
@@ -10,6 +12,7 @@
 #include "app/control.h"
 #include "app/hub.h"
 #include "app/link_driver.h"
+#include "app/standby.h"
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/rng.h"
@@ -24,6 +27,8 @@ enum { STOP_MS = 4500 };
 struct daemon {
     const char *path;
     struct loop *loop;
+    struct standby *standby; // while it waits
+    struct store_lock *lock; // until the store has it
     struct store *store;
     struct record *record;
     struct hub *hub;
@@ -187,10 +192,14 @@ static void reload(struct daemon *d)
     conf_report_destroy(report);
 }
 
+static void signal_standby(struct daemon *d, int signum);
+
 static void on_signal(uv_signal_t *handle, int signum)
 {
     struct daemon *d = handle->data;
-    if (signum == SIGHUP)
+    if (d->standby)
+        signal_standby(d, signum);
+    else if (signum == SIGHUP)
         reload(d);
     else
         stop(d);
@@ -205,7 +214,9 @@ static void committed(void *ud)
 static bool open_store(struct daemon *d)
 {
     struct errmsg msg;
-    if (store_open(conf_cstr(conf_get(d->config, "state")), &d->store, &msg)) {
+    struct store_lock *lock = d->lock;
+    d->lock = NULL;
+    if (store_open_locked(lock, &d->store, &msg)) {
         fprintf(stderr, "spandrel: %s\n", msg.text);
         return false;
     }
@@ -227,13 +238,23 @@ static void open_links(struct daemon *d)
     arena_finish(&a);
 }
 
+static enum err operate(void *ud, struct str line, bool json, struct strbuf *out)
+{
+    struct daemon *d = ud;
+    return hub_operate(d->hub, line, json, out);
+}
+
+static unsigned control_mode(const struct daemon *d)
+{
+    return (unsigned)strtoul(conf_cstr(conf_get(conf_get(d->config, "control"), "mode")), NULL, 8);
+}
+
 static bool open_control(struct daemon *d)
 {
     struct arena a;
     arena_init(&a, 256);
     struct errmsg msg;
-    unsigned mode = (unsigned)strtoul(conf_cstr(conf_get(conf_get(d->config, "control"), "mode")), NULL, 8);
-    d->control = control_create(d->loop, app_conf_control(d->config, &a), mode, d->hub, &msg);
+    d->control = control_create(d->loop, app_conf_control(d->config, &a), control_mode(d), operate, d, &msg);
     if (!d->control)
         fprintf(stderr, "spandrel: %s\n", msg.text);
     arena_finish(&a);
@@ -272,7 +293,6 @@ static bool open_record(struct daemon *d, const char *path)
 
 static bool open_all(struct daemon *d, const char *record_path)
 {
-    watch_signals(d); // one that comes while the tables are read is acted upon when the loop runs
     if (!open_store(d) || !open_record(d, record_path) || !make_hub(d))
         return false;
     defer_init(&d->work, d->loop, work, d);
@@ -302,6 +322,7 @@ static bool close_all(struct daemon *d)
     }
     record_destroy(d->record);
     bool stored = store_close(d->store);
+    store_dir_unlock(d->lock);
     loop_wake_close(d->committed);
     loop_run(d->loop); // until the last handle is closed
     loop_destroy(d->loop);
@@ -335,7 +356,125 @@ static bool open_loop(struct daemon *d)
     return d->loop != NULL;
 }
 
-int daemon_run(const char *config_path, const char *record_path)
+// The whole configuration in memory: adapters and rules too. Prints what is wrong.
+static bool try_config(struct daemon *d)
+{
+    d->store = store_open_memory();
+    bool good = make_hub(d);
+    hub_destroy(d->hub);
+    store_close(d->store);
+    d->hub = NULL;
+    d->store = NULL;
+    return good;
+}
+
+/* Standby */
+
+static void taken(void *ud, struct store_lock *takes, const char *why)
+{
+    struct daemon *d = ud;
+    d->lock = takes;
+    if (takes)
+        log_info(&d->log, LOG_MSG("the state is free: taking over"), LOG_C("directory", store_dir_path(takes)));
+    else
+        log_error(&d->log, LOG_MSG("the state cannot be taken over"), LOG_C("why", why));
+    loop_stop(d->loop);
+}
+
+static void start_standby(struct daemon *d, const struct store_holder *holder)
+{
+    struct arena a;
+    arena_init(&a, 256);
+    const struct standby_config cfg = {conf_cstr(conf_get(d->config, "state")), app_conf_control(d->config, &a),
+                                       control_mode(d)};
+    d->standby = standby_create(d->loop, &cfg, holder, taken, d);
+    arena_finish(&a);
+}
+
+// What the file holds now, if it is good; else what was read before stays in force.
+static bool reread(struct daemon *d)
+{
+    struct conf_report *report = conf_report_create();
+    struct conf_value *config = read_config(d->path, report), *before = d->config;
+    log_report(d, report);
+    conf_report_destroy(report);
+    d->config = config ? config : before;
+    if (config && !try_config(d)) {
+        conf_destroy(config);
+        d->config = before;
+        return false;
+    }
+    if (config) {
+        conf_destroy(before);
+        app_conf_log(config);
+    }
+    return config != NULL;
+}
+
+static void signal_standby(struct daemon *d, int signum)
+{
+    if (signum != SIGHUP) {
+        log_info(&d->log, LOG_MSG("stopping"));
+        d->stopping = true;
+        loop_stop(d->loop);
+    } else if (reread(d)) {
+        log_info(&d->log, LOG_MSG("configuration reloaded; `state` and `control` count from the take-over on"));
+    } else {
+        log_error(&d->log, LOG_MSG("the configuration was not reloaded: nothing has changed"));
+    }
+}
+
+static bool lock_state(struct daemon *d, bool standby);
+
+// The directory of the configuration in force, where that is another one by now.
+static bool follow_state(struct daemon *d)
+{
+    if (strcmp(store_dir_path(d->lock), conf_cstr(conf_get(d->config, "state"))) == 0)
+        return true;
+    store_dir_unlock(d->lock);
+    d->lock = NULL;
+    return lock_state(d, true);
+}
+
+// Until the directory is locked: true; or cannot be, or a signal has come.
+static bool wait_for_state(struct daemon *d, const struct store_holder *holder)
+{
+    if (!try_config(d))
+        return false;
+    start_standby(d, holder);
+    loop_run(d->loop);
+    standby_destroy(d->standby);
+    d->standby = NULL;
+    if (d->lock && !d->stopping && !reread(d))
+        log_error(&d->log, LOG_MSG("the configuration in the file is wrong: taking over with what was read before"));
+    return d->lock && !d->stopping && follow_state(d);
+}
+
+// False when it cannot be had; what to do is printed.
+static bool lock_state(struct daemon *d, bool standby)
+{
+    struct errmsg msg;
+    struct store_holder holder = {.pid = 0};
+    enum err e = store_dir_lock(conf_cstr(conf_get(d->config, "state")), &d->lock, &holder, &msg);
+    if (e == ERR_EXISTS && standby)
+        return wait_for_state(d, &holder);
+    if (e)
+        fprintf(stderr, "spandrel: %s\n", msg.text);
+    if (e == ERR_EXISTS)
+        fprintf(stderr, "spandrel: to wait for its end and take over then: spandrel run --standby\n");
+    return !e;
+}
+
+static void serve(struct daemon *d)
+{
+    log_info(&d->log, LOG_MSG("started"), LOG_C("version", SPANDREL_VERSION));
+    hub_start(d->hub);
+    host_changed(d);
+    loop_run(d->loop);
+    log_info(&d->log, LOG_MSG("stopped"));
+}
+
+int daemon_run(const char *config_path, const char *record_path, bool standby)
 {
     struct daemon d = {.path = config_path, .log = {.sub = LOG_SUB_app}};
     seed();
@@ -348,14 +487,11 @@ int daemon_run(const char *config_path, const char *record_path)
         return 1;
     }
     d.committed = loop_wake_create(d.loop, wake, &d);
-    bool good = open_all(&d, record_path);
-    if (good) {
-        log_info(&d.log, LOG_MSG("started"), LOG_C("version", SPANDREL_VERSION));
-        hub_start(d.hub);
-        host_changed(&d);
-        loop_run(d.loop);
-        log_info(&d.log, LOG_MSG("stopped"));
-    }
+    watch_signals(&d); // one that comes while the tables are read is acted upon when the loop runs
+    bool good = lock_state(&d, standby) && open_all(&d, record_path);
+    if (good)
+        serve(&d);
+    good = good || (d.stopping && !d.hub); // a standby that was told to stop has done all it had to
     bool stored = close_all(&d);
     return good && stored ? 0 : 1;
 }
@@ -371,10 +507,7 @@ int daemon_check(const char *config_path)
         conf_destroy(d.config);
         return 1;
     }
-    d.store = store_open_memory();
-    bool good = make_hub(&d);
-    hub_destroy(d.hub);
-    store_close(d.store);
+    bool good = try_config(&d);
     loop_run(d.loop);
     loop_destroy(d.loop);
     conf_destroy(d.config);

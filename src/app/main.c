@@ -2,6 +2,7 @@
 #include "app/app_conf.h"
 #include "app/control.h"
 #include "app/daemon.h"
+#include "app/record.h"
 
 #include <getopt.h>
 #include <limits.h>
@@ -13,15 +14,20 @@ static const char default_config[] = "/etc/spandrel/spandrel.yaml";
 
 struct options {
     const char *config, *socket, *record;
-    bool json, quiet, help;
+    bool json, quiet, help, standby;
     unsigned given; // bits of the letters below
 };
 
 static const struct option longs[] = {
-    {"config", required_argument, NULL, 'c'}, {"help", no_argument, NULL, 'h'},
-    {"json", no_argument, NULL, 'j'},         {"quiet", no_argument, NULL, 'q'},
-    {"record", required_argument, NULL, 'r'}, {"socket", required_argument, NULL, 's'},
-    {"version", no_argument, NULL, 'v'},      {NULL, 0, NULL, 0},
+    {"config", required_argument, NULL, 'c'},
+    {"help", no_argument, NULL, 'h'},
+    {"json", no_argument, NULL, 'j'},
+    {"quiet", no_argument, NULL, 'q'},
+    {"record", required_argument, NULL, 'r'},
+    {"socket", required_argument, NULL, 's'},
+    {"standby", no_argument, NULL, 'b'},
+    {"version", no_argument, NULL, 'v'},
+    {NULL, 0, NULL, 0},
 };
 
 struct verb {
@@ -50,7 +56,7 @@ static struct conf_value *load(const char *path, const struct conf_item *schema)
 static int run(const struct options *o, char **words)
 {
     (void)words;
-    return daemon_run(o->config, o->record);
+    return daemon_run(o->config, o->record, o->standby);
 }
 
 static int check(const struct options *o, char **words)
@@ -143,8 +149,10 @@ static int version(const struct options *o, char **words)
 static int help(const struct options *o, char **words);
 
 static const struct verb verbs[] = {
-    {"run", NULL, "[--record FILE]", "run the bridge (SIGHUP reads the configuration again, SIGTERM stops)", "r", 0,
-     run},
+    {"run", NULL, "[--standby] [--record FILE]",
+     "run the bridge (SIGHUP reads the configuration again, SIGTERM stops); with --standby, wait while another process "
+     "serves the same state, and take over when it ends",
+     "br", 0, run},
     {"check", NULL, "", "check the configuration; connects to nothing", "", 0, check},
     {"ctl", NULL, "[--json] [COMMAND]", "operate the running bridge; `ctl help` lists what it can do", "js", INT_MAX,
      ctl},
@@ -256,6 +264,7 @@ static bool take(struct options *o, int letter)
     o->record = letter == 'r' ? optarg : o->record;
     o->json = o->json || letter == 'j';
     o->quiet = o->quiet || letter == 'q';
+    o->standby = o->standby || letter == 'b';
     o->help = o->help || letter == 'h';
     return letter != '?' && letter != ':';
 }

@@ -29,7 +29,9 @@
 #include <stdio.h>
 #include <time.h>
 
-enum { RETRY_SECONDS = 1 };
+enum { RETRY_SECONDS = 1, LOOK_SECONDS = 1, SAY_SECONDS = 60 };
+
+static const char displaced_why[] = "the state directory was moved, removed or replaced while in use";
 
 struct store {
     struct store_db *db;
@@ -39,7 +41,9 @@ struct store {
     pthread_cond_t told; // store_flush(): a commit, or a failure
     pthread_t thread;
     bool threaded;
-    int dir_lock;
+    struct store_lock *dir; // NULL in memory
+    bool displaced;         // the path leads to something else now: nothing is written
+    time_t looked, said;    // monotonic seconds: when that was last looked at, and last said
     struct store_batch batches[2];
     struct store_batch *collecting, *writing;
     struct list_node asked, answered; // struct store_fetch
@@ -67,7 +71,6 @@ static struct store *create(struct store_db *takes)
     (void)pthread_cond_init(&s->told, &monotonic);
     (void)pthread_condattr_destroy(&monotonic);
     s->db = takes;
-    s->dir_lock = -1;
     store_batch_init(&s->batches[0], 1);
     store_batch_init(&s->batches[1], 0);
     s->collecting = &s->batches[0];
@@ -94,8 +97,7 @@ static void destroy(struct store *s)
     (void)pthread_mutex_destroy(&s->db_lock);
     (void)pthread_mutex_destroy(&s->lock);
     store_db_close(s->db);
-    if (s->dir_lock >= 0)
-        store_dir_unlock(s->dir_lock);
+    store_dir_unlock(s->dir);
     mem_free(s);
 }
 
@@ -139,14 +141,65 @@ static void count_failure(struct store *s, const char *why)
     s->failures++;
 }
 
+/* What is written to a directory that has been taken away is lost with the process: it is as good as a full disk. What
+ * gathers is kept, nothing is acknowledged, and all is written when the directory is back. */
+
+static bool stands(struct store *s)
+{
+    (void)pthread_mutex_lock(&s->db_lock);
+    bool moved = store_db_moved(s->db);
+    (void)pthread_mutex_unlock(&s->db_lock);
+    return !moved && store_dir_stands(s->dir);
+}
+
+static void say_displaced(struct store *s, bool is, time_t now)
+{
+    bool repeated = is && s->displaced;
+    if (repeated && now - s->said < SAY_SECONDS)
+        return;
+    s->said = now;
+    if (is)
+        log_error(&log_store, LOG_MSG("the state directory was moved, removed or replaced: nothing more is written"),
+                  LOG_C("directory", store_dir_path(s->dir)), LOG_C("do", "put it back, or stop this process"));
+    else
+        log_warn(&log_store, LOG_MSG("the state directory is back"), LOG_C("directory", store_dir_path(s->dir)));
+}
+
+// Once a second. Called without the lock.
+static void look(struct store *s)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    if (!s->dir || now.tv_sec - s->looked < LOOK_SECONDS)
+        return;
+    s->looked = now.tv_sec;
+    bool is = !stands(s);
+    if (is || s->displaced)
+        say_displaced(s, is, now.tv_sec);
+    bool changed = is != s->displaced;
+    (void)pthread_mutex_lock(&s->lock);
+    s->displaced = is;
+    if (changed)
+        s->stat.failing = is;
+    if (changed)
+        s->stat.error = is ? str_c(displaced_why) : STR_NONE;
+    (void)pthread_mutex_unlock(&s->lock);
+    if (changed && s->notify)
+        s->notify(s->notify_ud);
+}
+
 // Writes the taken batch. Called without the lock, which guards only what others read.
 static bool write_batch(struct store *s)
 {
-    const char *why = "";
+    const char *why = displaced_why;
     uint64_t begin = now_us();
-    (void)pthread_mutex_lock(&s->db_lock);
-    enum store_outcome out = store_db_write(s->db, s->writing, &why);
-    (void)pthread_mutex_unlock(&s->db_lock);
+    enum store_outcome out = STORE_RETRY;
+    look(s);
+    if (!s->displaced) {
+        (void)pthread_mutex_lock(&s->db_lock);
+        out = store_db_write(s->db, s->writing, &why);
+        (void)pthread_mutex_unlock(&s->db_lock);
+    }
     if (out == STORE_FATAL)
         err_fatal("the database cannot be written: %s", why);
     (void)pthread_mutex_lock(&s->lock);
@@ -185,13 +238,20 @@ static void wait_to_retry(struct store *s)
         continue;
 }
 
-// Waits for rows or questions; false at the end. With the lock.
+// Waits for rows or questions, and looks meanwhile whether all is in its place; false at the end. With the lock.
 static bool wait_for_work(struct store *s)
 {
     while (!take_batch(s) && list_empty(&s->asked)) {
         if (s->stopping)
             return false;
-        (void)pthread_cond_wait(&s->wake, &s->lock);
+        struct timespec until;
+        (void)clock_gettime(CLOCK_MONOTONIC, &until);
+        until.tv_sec += LOOK_SECONDS;
+        if (pthread_cond_timedwait(&s->wake, &s->lock, &until) == 0)
+            continue;
+        (void)pthread_mutex_unlock(&s->lock);
+        look(s);
+        (void)pthread_mutex_lock(&s->lock);
     }
     s->pressed = false;
     return true;
@@ -266,26 +326,29 @@ static bool start(struct store *s)
     return s->threaded;
 }
 
-enum err store_open(const char *dir, struct store **out, struct errmsg *msg)
+enum err store_open_locked(struct store_lock *lock, struct store **out, struct errmsg *msg)
 {
-    int lock;
     struct store_db *db;
-    enum err e = store_dir_lock(dir, &lock, msg);
-    if (e)
-        return e;
-    e = open_locked(dir, &db, msg);
+    enum err e = open_locked(store_dir_path(lock), &db, msg);
     if (e) {
         store_dir_unlock(lock);
         return e;
     }
     struct store *s = create(db);
-    s->dir_lock = lock;
+    s->dir = lock;
     if (start(s)) {
         *out = s;
         return ERR_OK;
     }
     destroy(s);
     return err_set(msg, ERR_IO, "cannot start the thread of the store");
+}
+
+enum err store_open(const char *dir, struct store **out, struct errmsg *msg)
+{
+    struct store_lock *lock;
+    enum err e = store_dir_lock(dir, &lock, NULL, msg);
+    return e ? e : store_open_locked(lock, out, msg);
 }
 
 struct store *store_open_memory(void)

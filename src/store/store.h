@@ -10,6 +10,7 @@
 #include "core/row.h"
 
 struct store;
+struct store_lock;
 
 enum { STORE_SCHEMA = 2 }; // version of the tables; docs/decisions tells how to raise it
 
@@ -17,7 +18,8 @@ struct store_stat {
     uint64_t batches, rows;  // committed since start
     uint64_t last_commit_us; // the last commit took
     size_t waiting;          // rows not yet durable
-    bool failing;            // the last commit failed (disk full): it is tried again every second
+    bool failing;            // the last commit failed (disk full, or the state directory is gone): it is tried again
+                             // every second
     struct str error;        // and why; static
 };
 
@@ -25,6 +27,8 @@ struct store_stat {
 // migrates it. Errors: ERR_EXISTS another process holds it; ERR_CONF a newer schema, a corrupt or foreign file (the
 // text says what to do); ERR_IO.
 enum err store_open(const char *dir, struct store **out, struct errmsg *msg) MUST_CHECK;
+// The same with a directory that is locked already (store_dir.h); takes the lock, also when it fails.
+enum err store_open_locked(struct store_lock *lock, struct store **out, struct errmsg *msg) MUST_CHECK;
 // The same in memory, committing only when store_flush() is called: for scenarios and tests.
 struct store *store_open_memory(void);
 // Of a store in memory: drops all that is not durable, as the end of the process would.

@@ -9,6 +9,7 @@
  * is fatal: the next start reads what is really there. */
 #include "store/store_db.h"
 
+#include "base/log.h"
 #include "store/store.h"
 #include "store/store_table.h"
 
@@ -98,6 +99,7 @@ static int query_int(const struct store_db *db, const char *text, int *out)
 
 static enum err check_owner(const struct store_db *db, int version, int count, const char *path, struct errmsg *msg)
 {
+    static const struct log_ctx log_store = {.sub = LOG_SUB_store};
     int application, tables;
     int rc = query_int(db, "PRAGMA application_id", &application);
     if (rc == SQLITE_OK)
@@ -107,6 +109,8 @@ static enum err check_owner(const struct store_db *db, int version, int count, c
     bool fresh = application == 0 && version == 0 && tables == 0;
     if (!fresh && application != APPLICATION)
         return err_set(msg, ERR_CONF, "%s belongs to another program: name another state directory", path);
+    if (fresh && *path == '/')
+        log_info(&log_store, LOG_MSG("there is no state yet: beginning with none"), LOG_C("file", path));
     if (version > count)
         return err_set(msg, ERR_CONF,
                        "%s was written by a newer version of this program (tables %d, known %d): run that one", path,
@@ -339,6 +343,12 @@ enum store_outcome store_db_checkpoint(struct store_db *db, const char **why)
     if (rc == SQLITE_OK)
         db->log_pages = 0;
     return outcome(db, rc, SQLITE_FCNTL_FILE_POINTER, why);
+}
+
+bool store_db_moved(const struct store_db *db)
+{
+    int moved = 0;
+    return sqlite3_file_control(db->sql, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK && moved;
 }
 
 typedef enum err each_row(void *ud, const struct row *row);

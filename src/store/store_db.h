@@ -36,6 +36,8 @@ enum store_outcome store_db_checkpoint(struct store_db *db, const char **why);
 // once they have `bytes` bytes of text.
 void store_db_fetch(struct store_db *db, struct str adapter, uint64_t after, unsigned max, size_t bytes,
                     void (*each)(void *ud, const struct row *row), void *ud);
+// Whether the path leads to another file by now, or to none.
+bool store_db_moved(const struct store_db *db);
 // As store_load(); what is not an error of `each` is told.
 enum err store_db_load(struct store_db *db, enum err (*each)(void *ud, const struct row *row), void *ud,
                        struct errmsg *msg) MUST_CHECK;

@@ -1,15 +1,39 @@
 #include "store/store_dir.h"
 
+#include "base/clock.h"
+#include "base/log.h"
 #include "base/mem.h"
-#include "base/strbuf.h"
+#include "text/hash.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <sys/file.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
+
+enum { OPEN_TRIES = 5, BACKLOG = 8 };
+
+struct store_lock {
+    char *dir;
+    int name; // the abstract socket; -1 when somebody else's process has its name
+    int file; // of a higher number, as a process that dies closes it last: who has the name has the file
+    dev_t dev;
+    ino_t ino;
+};
+
+// What SO_PEERCRED gives (unix(7)).
+struct credentials {
+    pid_t pid;
+    uid_t uid;
+    gid_t gid;
+};
+
+static const struct log_ctx log_dir = {.sub = LOG_SUB_store};
 
 static enum err make_dir(const char *dir, struct errmsg *msg)
 {
@@ -25,53 +49,273 @@ static enum err make_dir(const char *dir, struct errmsg *msg)
     return ERR_OK;
 }
 
-// Who holds the lock, as it wrote itself; 0 when it does not say.
-static long holder(int lock)
+/* The name */
+
+static struct str without_slashes(struct str path)
 {
-    char text[32];
-    int64_t pid = 0;
-    ssize_t n = pread(lock, text, sizeof text, 0);
-    if (n <= 0 || !str_to_i64(str_trim((struct str){text, (size_t)n}), &pid))
-        return 0;
-    return (long)pid;
+    while (path.n > 1 && path.p[path.n - 1] == '/')
+        path.n--;
+    return path;
 }
 
-static enum err take(int lock, const char *dir, struct errmsg *msg)
+// Of the directory's place: whatever lies there, it is one name. False when the parent cannot be looked at.
+static bool place_address(const char *dir, struct sockaddr_un *addr, socklen_t *size)
 {
-    char text[32];
-    if (flock(lock, LOCK_EX | LOCK_NB)) {
-        if (errno == EWOULDBLOCK)
-            return err_set(msg, ERR_EXISTS, "process %ld uses %s: two may not share a state directory", holder(lock),
-                           dir);
-        return err_set(msg, ERR_IO, "cannot lock %s: %s", dir, strerror(errno));
+    struct str path = without_slashes(str_c(dir)), parent, base;
+    if (!str_rcut(path, '/', &parent, &base)) {
+        base = path;
+        parent = STR(".");
     }
-    // The number is only for the message above: it is no error when a full disk does not take it.
-    int n = snprintf(text, sizeof text, "%-20ld\n", (long)getpid());
-    ssize_t written = pwrite(lock, text, (size_t)n, 0);
+    struct arena a;
+    struct stat st;
+    uint8_t digest[32];
+    arena_init(&a, 512);
+    bool there = stat(parent.n ? arena_cstr(&a, parent) : "/", &st) == 0;
+    if (there) {
+        hash_sha256(arena_printf(&a, "%ju:%ju:" STR_FMT, (uintmax_t)st.st_dev, (uintmax_t)st.st_ino, STR_ARG(base)),
+                    digest);
+        struct str name = arena_printf(&a, "spandrel-state-" STR_FMT, STR_ARG(hash_hex(&a, digest, 16)));
+        *addr = (struct sockaddr_un){.sun_family = AF_UNIX};
+        memcpy(addr->sun_path + 1, name.p, name.n); // the leading NUL makes it a name without a file
+        *size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + name.n);
+    }
+    arena_finish(&a);
+    return there;
+}
+
+// Who listens under the name; false, and *out as it was, when nobody does or too many ask.
+static bool name_owner(const struct sockaddr_un *addr, socklen_t size, struct credentials *out)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    socklen_t n = sizeof *out;
+    bool known = fd >= 0 && connect(fd, (const struct sockaddr *)addr, size) == 0 &&
+                 getsockopt(fd, SOL_SOCKET, SO_PEERCRED, out, &n) == 0;
+    if (fd >= 0)
+        (void)close(fd);
+    return known;
+}
+
+/* The file */
+
+// Who holds the lock, as it wrote itself: its number, since when, and the file that it wrote to.
+static struct store_holder read_holder(int file, int64_t *written_to)
+{
+    char text[96];
+    struct store_holder h = {.pid = 0};
+    ssize_t n = pread(file, text, sizeof text, 0);
+    struct str rest = {text, n > 0 ? (size_t)n : 0}, word;
+    int64_t *const numbers[] = {&h.pid, &h.since, written_to};
+    *written_to = 0;
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        if (!str_word(&rest, &word) || !str_to_i64(word, numbers[i]))
+            break;
+    }
+    return h;
+}
+
+static void write_holder(const struct store_lock *l)
+{
+    char text[96];
+    int n = snprintf(text, sizeof text, "%-20ld %20" PRId64 " %20" PRId64 "\n", (long)getpid(), clock_wall(),
+                     (int64_t)l->ino);
+    // It is only for the message: no error when a full disk does not take it.
+    ssize_t written = pwrite(l->file, text, (size_t)n, 0);
     (void)written;
+}
+
+static enum err in_use(const char *dir, const struct store_holder *h, struct errmsg *msg)
+{
+    char when[CLOCK_TEXT];
+    struct str since = h->since ? clock_put(when, h->since) : STR("a time it does not tell");
+    return err_set(msg, ERR_EXISTS,
+                   "process %" PRId64 " uses %s since " STR_FMT ": two may not share a state directory", h->pid, dir,
+                   STR_ARG(since));
+}
+
+static bool same_file(const char *path, const struct stat *is)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && st.st_dev == is->st_dev && st.st_ino == is->st_ino;
+}
+
+// A number above that of the name.
+static bool raise_number(struct store_lock *l)
+{
+    if (l->file > l->name)
+        return true;
+    int higher = fcntl(l->file, F_DUPFD_CLOEXEC, l->name + 1);
+    if (higher >= 0) {
+        (void)close(l->file);
+        l->file = higher;
+    }
+    return higher >= 0;
+}
+
+static enum err open_file(struct store_lock *l, const char *path, struct errmsg *msg)
+{
+    l->file = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (l->file < 0 || !raise_number(l))
+        return err_set(msg, ERR_IO, "cannot open %s: %s", path, strerror(errno));
     return ERR_OK;
 }
 
-enum err store_dir_lock(const char *dir, int *lock, struct errmsg *msg)
+// *again: the file was another one by the time it was locked.
+static enum err try_file(struct store_lock *l, const char *path, bool *again, struct store_holder *holder,
+                         struct errmsg *msg)
 {
-    char path[PATH_MAX];
-    enum err e = make_dir(dir, msg);
+    struct stat st;
+    enum err e = open_file(l, path, msg);
     if (e)
         return e;
-    if (snprintf(path, sizeof path, "%s/lock", dir) >= (int)sizeof path)
-        return err_set(msg, ERR_CONF, "%s: the path is too long", dir);
-    *lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (*lock < 0)
-        return err_set(msg, ERR_IO, "cannot open %s: %s", path, strerror(errno));
-    e = take(*lock, dir, msg);
-    if (e)
-        (void)close(*lock);
-    return e;
+    if (flock(l->file, LOCK_EX | LOCK_NB)) {
+        if (errno != EWOULDBLOCK)
+            return err_set(msg, ERR_IO, "cannot lock %s: %s", l->dir, strerror(errno));
+        int64_t file;
+        *holder = read_holder(l->file, &file);
+        return in_use(l->dir, holder, msg);
+    }
+    if (fstat(l->file, &st))
+        return err_set(msg, ERR_IO, "cannot lock %s: %s", l->dir, strerror(errno));
+    *again = !same_file(path, &st);
+    l->dev = st.st_dev;
+    l->ino = st.st_ino;
+    return ERR_OK;
 }
 
-void store_dir_unlock(int lock)
+static enum err take_file(struct store_lock *l, struct store_holder *holder, struct errmsg *msg)
 {
-    (void)close(lock);
+    char path[PATH_MAX];
+    if (snprintf(path, sizeof path, "%s/lock", l->dir) >= (int)sizeof path)
+        return err_set(msg, ERR_CONF, "%s: the path is too long", l->dir);
+    for (int i = 0; i < OPEN_TRIES; i++) {
+        bool again = false;
+        enum err e = try_file(l, path, &again, holder, msg);
+        if (e || !again)
+            return e;
+        (void)close(l->file);
+        l->file = -1;
+    }
+    return err_set(msg, ERR_AGAIN, "%s is being replaced again and again", path);
+}
+
+/* Both */
+
+// A name can be taken by anybody on the machine: only root, ourselves and the owner of the directory are believed.
+static bool believed(const struct store_lock *l, const struct credentials *who)
+{
+    struct stat st;
+    return who->uid == 0 || who->uid == geteuid() || stat(l->dir, &st) || st.st_uid == who->uid;
+}
+
+// Who has the file, or had it until now: a process that dies may drop it a little before the name. `who` has the name.
+// Nothing is made.
+static bool file_held(const struct store_lock *l, const struct credentials *who, struct store_holder *holder)
+{
+    char path[PATH_MAX];
+    struct stat st;
+    int64_t written_to;
+    (void)snprintf(path, sizeof path, "%s/lock", l->dir);
+    int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return false;
+    bool held = flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    *holder = read_holder(fd, &written_to);
+    if (!held) // the copy of one was written to another file
+        held = (!who->pid || holder->pid == who->pid) && fstat(fd, &st) == 0 && (int64_t)st.st_ino == written_to;
+    (void)close(fd);
+    return held;
+}
+
+static enum err name_taken(struct store_lock *l, const struct sockaddr_un *addr, socklen_t size,
+                           struct store_holder *holder, struct errmsg *msg)
+{
+    struct credentials who = {.pid = 0, .uid = geteuid()};
+    (void)close(l->name);
+    l->name = -1;
+    (void)name_owner(addr, size, &who);
+    if (file_held(l, &who, holder))
+        return in_use(l->dir, holder, msg);
+    if (!believed(l, &who)) {
+        log_warn(&log_dir, LOG_MSG("a process of another user has the name of the state directory's lock"),
+                 LOG_C("directory", l->dir), LOG_INT("pid", who.pid), LOG_INT("uid", who.uid));
+        return ERR_OK;
+    }
+    *holder = (struct store_holder){.pid = who.pid, .displaced = true};
+    return err_set(msg, ERR_EXISTS,
+                   "process %ld still serves what was at %s before: that was moved, removed or replaced under it. Put "
+                   "its directory back, or stop it: then what it has not written is lost",
+                   (long)who.pid, l->dir);
+}
+
+static enum err take_name(struct store_lock *l, struct store_holder *holder, struct errmsg *msg)
+{
+    struct sockaddr_un addr;
+    socklen_t size;
+    if (!place_address(l->dir, &addr, &size))
+        return err_set(msg, ERR_IO, "cannot make the directory %s: %s", l->dir, strerror(errno));
+    l->name = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (l->name >= 0 && bind(l->name, (const struct sockaddr *)&addr, size) == 0 && listen(l->name, BACKLOG) == 0)
+        return ERR_OK;
+    if (l->name >= 0 && errno == EADDRINUSE)
+        return name_taken(l, &addr, size, holder, msg);
+    return err_set(msg, ERR_IO, "cannot lock the place of %s: %s", l->dir, strerror(errno));
+}
+
+// The name first: where a process serves what was moved from here, nothing new is made in its place.
+static enum err take_both(struct store_lock *l, struct store_holder *holder, struct errmsg *msg)
+{
+    enum err e = take_name(l, holder, msg);
+    if (!e)
+        e = make_dir(l->dir, msg);
+    return e ? e : take_file(l, holder, msg);
+}
+
+enum err store_dir_lock(const char *dir, struct store_lock **out, struct store_holder *holder, struct errmsg *msg)
+{
+    struct store_holder ignored;
+    struct store_lock *l = MEM_NEW(struct store_lock);
+    *l = (struct store_lock){.dir = mem_dup(dir, strlen(dir)), .name = -1, .file = -1};
+    enum err e = take_both(l, holder ? holder : &ignored, msg);
+    if (e) {
+        store_dir_unlock(l);
+        return e;
+    }
+    write_holder(l);
+    *out = l;
+    return ERR_OK;
+}
+
+void store_dir_unlock(struct store_lock *l)
+{
+    if (!l)
+        return;
+    if (l->name >= 0)
+        (void)close(l->name);
+    if (l->file >= 0)
+        (void)close(l->file);
+    mem_free(l->dir);
+    mem_free(l);
+}
+
+const char *store_dir_path(const struct store_lock *l)
+{
+    return l->dir;
+}
+
+// Those who asked for our number have it by now.
+static void hang_up(const struct store_lock *l)
+{
+    for (int fd; l->name >= 0 && (fd = accept(l->name, NULL, NULL)) >= 0;)
+        (void)close(fd);
+}
+
+bool store_dir_stands(const struct store_lock *l)
+{
+    char path[PATH_MAX];
+    hang_up(l);
+    (void)snprintf(path, sizeof path, "%s/lock", l->dir);
+    struct stat st = {.st_dev = l->dev, .st_ino = l->ino};
+    return same_file(path, &st);
 }
 
 enum err store_dir_private(const char *path, struct errmsg *msg)
@@ -83,5 +327,15 @@ enum err store_dir_private(const char *path, struct errmsg *msg)
     bool failed = fstat(fd, &st) || ((st.st_mode & 0077) && fchmod(fd, 0600));
     enum err e = failed ? err_set(msg, ERR_IO, "cannot make %s private: %s", path, strerror(errno)) : ERR_OK;
     (void)close(fd);
+    return e;
+}
+
+enum err store_dir_sync(const char *dir, struct errmsg *msg)
+{
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool synced = fd >= 0 && fsync(fd) == 0;
+    enum err e = synced ? ERR_OK : err_set(msg, ERR_IO, "cannot write the directory %s: %s", dir, strerror(errno));
+    if (fd >= 0)
+        (void)close(fd);
     return e;
 }

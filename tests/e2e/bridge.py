@@ -47,16 +47,20 @@ def binary():
 
 
 class Bridge(Server):
-    """`xmpp`, `broker`: servers it attaches to; `mqtt`: more of the adapter's section; `extra`: more of the file; `null`: with the null adapter too."""
+    """`xmpp`, `broker`: servers it attaches to; `mqtt`: more of the adapter's section; `extra`: more of the file; `null`: with the null adapter too;
+    `state`: the directory, if it is not its own; `standby`: waits for that."""
 
     name = "spandrel"
 
-    def __init__(self, xmpp, broker=None, mqtt=DEVICES, access=ACCESS, extra="", null=False, directory=None, component=None, level="debug"):
+    def __init__(self, xmpp, broker=None, mqtt=DEVICES, access=ACCESS, extra="", null=False, directory=None, component=None, level="debug",
+                 state=None, standby=False):
         super().__init__(directory)
         self.xmpp, self.broker = xmpp, broker
         self.mqtt, self.access, self.extra, self.null, self.level = mqtt, access, extra, null, level
         self.domain = component or xmpp.component
         self.config = self.directory / "spandrel.yaml"
+        self.state = pathlib.Path(state or self.directory / "state")
+        self.standby = standby
 
     def text(self):
         tls = f"    tls: {{enabled: true, ca: {self.xmpp.tls}/ca.pem, name: localhost}}\n" if self.xmpp.tls else ""
@@ -65,7 +69,7 @@ class Bridge(Server):
             adapters += f"  home:\n      type: mqtt\n      broker: {HOST}:{self.broker.port}\n{self.mqtt}"
         if self.null:
             adapters += "  nothing:\n      type: \"null\"\n"
-        return (f"state: {self.directory}/state\n"
+        return (f"state: {self.state}\n"
                 f"log: {{level: {self.level}}}\n"
                 f"components:\n  main:\n    domain: {self.domain}\n    server: {HOST}:{self.xmpp.component_port}\n"
                 f"    secret: {self.xmpp.components[self.domain]}\n{tls}{adapters}{self.access}{self.extra}")
@@ -75,7 +79,7 @@ class Bridge(Server):
         self.config.write_text(self.text())
 
     def command(self):
-        return [binary(), "-c", str(self.config), "run"]
+        return [binary(), "-c", str(self.config), "run", *(["--standby"] if self.standby else [])]
 
     def environment(self):
         return {"ASAN_OPTIONS": "abort_on_error=1:quarantine_size_mb=8", "UBSAN_OPTIONS": "print_stacktrace=1"}
@@ -90,7 +94,7 @@ class Bridge(Server):
         """What `ctl --json` prints, from the control socket itself."""
         with contextlib.closing(socket.socket(socket.AF_UNIX)) as control:
             control.settimeout(20)
-            control.connect(str(self.directory / "state" / "control"))
+            control.connect(str(self.state / "control"))
             control.sendall(f"json {' '.join(words)}\n".encode())
             answer = b"".join(iter(lambda: control.recv(65536), b"")).decode()
         verdict, _, rest = answer.partition("\n")
@@ -120,7 +124,7 @@ class Bridge(Server):
 
     def start_only(self):
         """Starts without waiting for the link."""
-        ready, self.ready = self.ready, lambda: (self.directory / "state" / "control").exists()
+        ready, self.ready = self.ready, lambda: (self.state / "control").exists()
         try:
             return self.start()
         finally:

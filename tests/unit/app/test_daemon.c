@@ -65,8 +65,8 @@ static void a_start_that_fails(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
-        assert_int_equal(daemon_run(write_config(wrong[i].state, wrong[i].rest), NULL), 1);
-    assert_int_equal(daemon_run("/nonexistent/config", NULL), 1);
+        assert_int_equal(daemon_run(write_config(wrong[i].state, wrong[i].rest), NULL, false), 1);
+    assert_int_equal(daemon_run("/nonexistent/config", NULL, false), 1);
 }
 
 // The loop takes six files; each number below what it wants is another call that fails.
@@ -82,7 +82,7 @@ static void a_start_without_room_for_files(void **state)
     for (int more = 1; more <= 6; more++) {
         few = (struct rlimit){(rlim_t)(next + more), before.rlim_max};
         assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
-        int code = daemon_run(path, NULL);
+        int code = daemon_run(path, NULL, false);
         assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
         assert_int_equal(code, 1);
     }
@@ -91,7 +91,7 @@ static void a_start_without_room_for_files(void **state)
 static void a_recording_that_cannot_be_written(void **state)
 {
     (void)state;
-    assert_int_equal(daemon_run(write_config("state", REST), "/nonexistent/dir/rec"), 1);
+    assert_int_equal(daemon_run(write_config("state", REST), "/nonexistent/dir/rec", false), 1);
 }
 
 static void check_connects_to_nothing_and_makes_nothing(void **state)
