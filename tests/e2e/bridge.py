@@ -194,7 +194,8 @@ class Bridge(Server):
         """Ends it in good order, and looks back over its life."""
         if self.running():
             self.process.send_signal(signal.SIGTERM)
-            assert self.exit_code() == 0, self.tail()
+            code = self.exit_code()
+            assert code == 0, f"exit code {code}:\n{self.tail()}"
         self.check_clean()
 
     def rss_kb(self):

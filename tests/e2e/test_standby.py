@@ -133,7 +133,7 @@ async def test_standby_takes_over_under_load_and_two_never_serve(twins, mosquitt
                                    where=lambda s, n=newest: s["type"] == "available" and float(s["status"].split()[0]) >= n)
                 assert not alice.seen(kind="presence", frm=f"dead@{first.domain}", type="available")
                 served_alone(second, waits)
-                waits = await asyncio.to_thread(first.wait)
+                waits = first.wait()
                 first, second = second, first
             subscriptions = first.ctl_json("subscriptions", alice.bare)["subscriptions"]
             assert len(subscriptions) == 2 and {s["state"] for s in subscriptions} == {"subscribed"}
@@ -157,7 +157,7 @@ async def test_standby_takes_over_from_one_that_ends_in_good_order(twins):
     first.process.send_signal(signal.SIGTERM)
     assert await asyncio.to_thread(first.exit_code) == 0
     await second.until(second.ready, TAKE_OVER_SECONDS, "take-over")
-    await asyncio.to_thread(first.wait)
+    first.wait()
 
 
 def test_standby_tells_what_it_is(twins):
@@ -235,4 +235,4 @@ async def test_directory_that_is_replaced_is_an_error_of_the_state(twins, mosqui
         first.process.send_signal(signal.SIGTERM)
         await asyncio.to_thread(first.exit_code)
     await second.until(second.ready, TAKE_OVER_SECONDS, "take-over")
-    await asyncio.to_thread(first.wait)
+    first.wait()
