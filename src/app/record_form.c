@@ -27,15 +27,25 @@ struct record_form {
     }
 
 static const struct record_member event_members[] = {
-    EVENT(kind, U32),          EVENT(about, U32),    EVENT(flags, U32),      EVENT(now, I64),
-    EVENT(wall, I64),          EVENT(token, I64),    EVENT(number, I64),     EVENT(adapter, U16),
-    EVENT(component, U16),     EVENT(rights, U32),   EVENT(user.local, STR), EVENT(user.domain, STR),
-    EVENT(user.resource, STR), EVENT(to.local, STR), EVENT(to.domain, STR),  EVENT(to.resource, STR),
-    EVENT(key, STR),           EVENT(id, STR),       EVENT(body, STR),       EVENT(nick, STR),
-    EVENT(stamp, I64),         EVENT(accepted, I64), EVENT(err, U32),        EVENT(show, U32),
-    EVENT(typing, U32),        EVENT(type, U32),     EVENT(identity, U32),   EVENT(name, STR),
-    EVENT(wish, STR),          EVENT(cls, STR),      EVENT(group, STR),      EVENT(command, STR),
-    EVENT(fields, FIELDS),     EVENT(blob, BYTES),   EVENT(rule, STR),       {NULL},
+    EVENT(kind, U32),          EVENT(about, U32),
+    EVENT(flags, U32),         EVENT(now, I64),
+    EVENT(wall, I64),          EVENT(token, I64),
+    EVENT(number, I64),        EVENT(adapter, U16),
+    EVENT(component, U16),     EVENT(rights, U32),
+    EVENT(user.local, STR),    EVENT(user.domain, STR),
+    EVENT(user.resource, STR), EVENT(to.local, STR),
+    EVENT(to.domain, STR),     EVENT(to.resource, STR),
+    EVENT(key, STR),           EVENT(id, STR),
+    EVENT(body, STR),          EVENT(nick, STR),
+    EVENT(stamp, I64),         EVENT(accepted, I64),
+    EVENT(err, U32),           EVENT(show, U32),
+    EVENT(typing, U32),        EVENT(type, U32),
+    EVENT(identity, U32),      EVENT(name, STR),
+    EVENT(wish, STR),          EVENT(cls, STR),
+    EVENT(group, STR),         EVENT(command, STR),
+    EVENT(fields, FIELDS),     EVENT(media, STR),
+    EVENT(url, STR),           EVENT(blob, BYTES),
+    EVENT(rule, STR),          {NULL},
 };
 
 static const struct record_member row_members[] = {

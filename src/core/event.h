@@ -138,7 +138,12 @@ struct event {
     const struct event_field *fields;
     size_t field_count;
 
-    struct str blob; // STATE: under `key`
+    // Of a file: MESSAGE and DELIVERED bring its bytes in `blob` from an adapter, its name in `name`, and what it is
+    // called if it cannot be shown in `body`; to the core and the users come either where it is to be had or a text.
+    struct str media; // type, "image/jpeg"
+    struct str url;
+
+    struct str blob; // STATE: under `key`; bytes of a file
     struct str rule; // GRANT: as in the configuration
 };
 

@@ -127,6 +127,7 @@ static struct event news(struct bridge *b, const struct event *ev, struct effect
     north.to.resource = str_c(b->sources[id->source].name);
     north.id = ev->kind == EV_MESSAGE && str_empty(ev->id) ? rng_id(&b->rng, out->arena, 16) : ev->id;
     north.body = ev->body;
+    north.url = ev->url;
     north.type = ev->type == MESSAGE_GROUPCHAT ? MESSAGE_CHAT : ev->type;
     north.typing = ev->typing;
     north.stamp = ev->stamp;
@@ -201,7 +202,7 @@ static struct event *take_ask(struct bridge *b, struct effects *out, struct pend
     return ask;
 }
 
-static void reply(struct bridge *b, struct effects *out, const struct event *ask, struct str body)
+static void reply(struct bridge *b, struct effects *out, const struct event *ask, const struct event *outcome)
 {
     struct event ev = {
         .kind = EV_MESSAGE,
@@ -211,7 +212,8 @@ static void reply(struct bridge *b, struct effects *out, const struct event *ask
         .to = ask->to,
         .id = rng_id(&b->rng, out->arena, 16),
         .type = ask->type,
-        .body = body,
+        .body = outcome->body,
+        .url = outcome->url,
     };
     const struct source *s = source_of(b, ask->adapter);
     if (s && ask->identity != IDENTITY_ROOM)
@@ -219,7 +221,8 @@ static void reply(struct bridge *b, struct effects *out, const struct event *ask
     say_north(b, out, &ev);
 }
 
-static void message_delivered(struct bridge *b, struct effects *out, const struct event *ask, struct str body)
+static void message_delivered(struct bridge *b, struct effects *out, const struct event *ask,
+                              const struct event *outcome)
 {
     if (ask->identity == IDENTITY_ROOM && ask->type == MESSAGE_GROUPCHAT) {
         room_reflect(b, out, ask);
@@ -233,8 +236,8 @@ static void message_delivered(struct bridge *b, struct effects *out, const struc
                                   .to = ask->to,
                                   .id = ask->id,
                                   .type = ask->type});
-    if (!str_empty(body))
-        reply(b, out, ask, body);
+    if (!str_empty(outcome->body) || !str_empty(outcome->url))
+        reply(b, out, ask, outcome);
 }
 
 static void command_delivered(struct bridge *b, struct effects *out, const struct event *ask, struct str body)
@@ -256,11 +259,11 @@ enum err delivered_out(struct bridge *b, const struct event *ev, struct effects 
     if (!ask)
         return ERR_NOTFOUND;
     if (ask->kind == EV_COMMAND)
-        command_delivered(b, out, ask, ev->body);
+        command_delivered(b, out, ask, str_empty(ev->url) ? ev->body : ev->url);
     else if (ask->kind == EV_SUBJECT)
         room_reflect(b, out, ask);
     else
-        message_delivered(b, out, ask, ev->body);
+        message_delivered(b, out, ask, ev);
     return ERR_OK;
 }
 

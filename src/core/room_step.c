@@ -526,6 +526,7 @@ enum err room_adapter_message(struct bridge *b, const struct event *ev, struct e
     struct event said = room_event(b, out, EV_MESSAGE, r, speaker_of(out, ev));
     said.id = str_empty(ev->id) ? rng_id(&b->rng, out->arena, 16) : ev->id;
     said.body = ev->body;
+    said.url = ev->url;
     said.stamp = ev->stamp;
     if (str_empty(ev->user.domain))
         return say(b, out, r, &said, NULL) ? ERR_OK : ERR_AGAIN;

@@ -39,6 +39,7 @@ void gateway_destroy(struct gateway *g)
 {
     if (!g)
         return;
+    requests_finish(&g->requests);
     mem_free(g->domain);
     mem_free(g->name);
     mem_free(g->contact_ver);

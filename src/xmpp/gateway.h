@@ -16,6 +16,7 @@
 #include "base/strbuf.h"
 #include "core/view.h"
 #include "xml/xml_node.h"
+#include "xml/xml_writer.h"
 
 struct gateway;
 
@@ -72,6 +73,31 @@ void gateway_oversize(struct gateway *g, const struct xml_node *head, struct are
 // RESULT and BOUNCE answer a request: they carry its id, user and to unchanged, its kind in `about`, and for a COMMAND
 // its `command`. AVAILABLE and SUBSCRIBE carry identity, cls and name of whom they speak for.
 enum err gateway_send(struct gateway *g, const struct event *ev, struct arena *arena, struct strbuf *out) MUST_CHECK;
+
+/* IQ requests of our own. */
+
+// Once, and never from inside gateway_ask(): ERR_OK with the result; the error that came back, with its text, in `iq`
+// too; ERR_TIMEOUT or ERR_OFFLINE (the link went down) with `iq` NULL. It may ask anew.
+typedef void gateway_answer(void *ud, enum err e, struct str text, const struct xml_node *iq);
+
+struct gateway_request { // borrowed for the call
+    struct str to;       // a JID: only from there an answer counts
+    const char *type;    // "get" or "set"
+    void (*payload)(struct xml_writer *w, void *ud); // writes the one child
+    int64_t timeout;                                 // ms
+    gateway_answer *answer;
+    void *ud;
+};
+
+// From the component itself. ERR_BADJID; ERR_AGAIN: too many are under way; ERR_LIMIT: it does not fit. Nothing is
+// answered then.
+enum err gateway_ask(struct gateway *g, const struct gateway_request *ask, struct strbuf *out, int64_t now) MUST_CHECK;
+// No answer to requests with this ud follows.
+void gateway_unask(struct gateway *g, const void *ud);
+// Ends requests that were not answered in time; and all, when the link is down.
+void gateway_tick(struct gateway *g, int64_t now);
+void gateway_down(struct gateway *g);
+int64_t gateway_deadline(const struct gateway *g); // of the first request; INT64_MAX for none
 
 struct gateway_stat {
     uint64_t in, out, errors_in, errors_out, encrypted_refused, foreign_domain, malformed;

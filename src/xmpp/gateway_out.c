@@ -92,11 +92,22 @@ static void put_stanza_id(struct sending *o)
     xml_shut(&o->w);
 }
 
+// Clients show a file in place of its URL when the body is nothing else (XEP-0066, XEP-0363 section 9).
+static void put_oob(struct sending *o)
+{
+    if (!o->ev->url.n)
+        return;
+    xml_open_ns(&o->w, "x", NS_OOB);
+    xml_leaf(&o->w, "url", o->ev->url);
+    xml_shut(&o->w);
+}
+
 static void put_text(struct sending *o, const char *name)
 {
-    struct str id = own_id(o);
+    struct str id = own_id(o), text = o->ev->url.n ? o->ev->url : o->ev->body;
     open_stanza(o, "message", message_type(o->ev), id);
-    xml_leaf(&o->w, name, body_fit(o->arena, o->ev->body, BODY_MAX));
+    xml_leaf(&o->w, name, body_fit(o->arena, text, BODY_MAX));
+    put_oob(o);
     if (o->ev->type == MESSAGE_GROUPCHAT)
         put_stanza_id(o);
     else

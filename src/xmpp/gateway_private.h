@@ -3,6 +3,7 @@
 #define SPANDREL_XMPP_GATEWAY_PRIVATE_H
 
 #include "xmpp/gateway.h"
+#include "xmpp/request.h"
 
 enum {
     GATEWAY_ID_MAX = 1023,     // bytes of a stanza id
@@ -21,6 +22,7 @@ struct gateway {
     void *ud;
     const struct log_ctx *log;
     struct rng rng;
+    struct requests requests; // our own, not yet answered
     struct gateway_stat stat;
     char *contact_ver; // owned: XEP-0115 verification strings of what never changes
     char *room_ver;    // owned

@@ -119,8 +119,10 @@ static void dispatch(const struct iq *iq)
 
 void iq_in(struct stanza *s)
 {
-    if (str_eq_c(s->type, "result") || str_eq_c(s->type, "error"))
-        return; // nothing was asked from here
+    if (str_eq_c(s->type, "result") || str_eq_c(s->type, "error")) {
+        (void)requests_take(&s->g->requests, s->node, str_c(s->g->domain), s->arena);
+        return;
+    }
     struct iq iq = {.s = s, .query = s->node->first};
     enum err e = is_request(s) ? find_target(&iq) : ERR_BADREQ;
     if (e)

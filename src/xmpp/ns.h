@@ -17,6 +17,7 @@
 #define NS_RSM "http://jabber.org/protocol/rsm"                   // 0059
 #define NS_PUBSUB "http://jabber.org/protocol/pubsub"             // 0060
 #define NS_PUBSUB_OWNER "http://jabber.org/protocol/pubsub#owner" // 0060
+#define NS_OOB "jabber:x:oob"                                     // 0066
 #define NS_REGISTER "jabber:iq:register"                          // 0077
 #define NS_CHATSTATES "http://jabber.org/protocol/chatstates"     // 0085
 #define NS_VERSION "jabber:iq:version"                            // 0092
@@ -32,6 +33,7 @@
 #define NS_CONFERENCE "jabber:x:conference"                       // 0249
 #define NS_CARBONS "urn:xmpp:carbons:2"                           // 0280
 #define NS_SID "urn:xmpp:sid:0"                                   // 0359
+#define NS_UPLOAD "urn:xmpp:http:upload:0"                        // 0363
 #define NS_EME "urn:xmpp:eme:0"                                   // 0380
 
 #endif
