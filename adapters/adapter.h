@@ -26,7 +26,9 @@ struct adapter_env {
     // or REFUSED through send(), in the order of its posts: with EVENT_DURABLE once that event and all posted before it
     // are on disk, else when they have been taken. While the component's output is full posts wait, so who reads from a
     // source without a bound posts a BARRIER behind each lot and reads on when it is answered. ev->adapter, now and
-    // wall are filled in.
+    // wall are filled in. A MESSAGE with a file (its bytes in `blob`) has no token: it takes its own way, behind or
+    // before what is posted after it, and may be lost; so does a DELIVERED with one, whose token is that of the
+    // question, and `user` who asked.
     void (*post)(struct adapter_env *env, const struct event *ev);
     int64_t (*now)(struct adapter_env *env);  // monotonic ms: virtual in scenarios
     int64_t (*wall)(struct adapter_env *env); // ms since 1970

@@ -98,7 +98,7 @@ static void host_post(void *ud, const struct event *ev)
 {
     struct mqtt_adapter *a = ud;
     struct event tracked = *ev;
-    if (a->durable && ev->kind == EV_MESSAGE) {
+    if (a->durable && ev->kind == EV_MESSAGE && !ev->blob.n) { // no file is promised
         tracked.token = next_token(a);
         tracked.flags |= EVENT_DURABLE;
     } else if (a->durable) {

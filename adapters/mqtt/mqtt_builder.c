@@ -95,8 +95,8 @@ static struct str unique(struct mqtt_builder *b, const char *suffix, bool contro
     struct str base = *suffix ? arena_printf(a, STR_FMT "_%s", STR_ARG(b->slug), suffix) : b->slug, name = base;
 
     for (unsigned n = 2;; n++) {
-        bool used =
-            control ? mqtt_spec_control(b->spec, name) != NULL : mqtt_spec_reading(b->spec, name) != MQTT_NO_READING;
+        bool used = control ? mqtt_spec_control(b->spec, name) != NULL
+                            : mqtt_spec_reading(b->spec, name) != MQTT_NO_READING || mqtt_spec_file(b->spec, name);
         if (!used)
             return name;
         name = arena_printf(a, STR_FMT "_%u", STR_ARG(base), n);
@@ -168,6 +168,24 @@ static enum err add_target(struct mqtt_builder *b, uint16_t *out)
         return e;
     b->spec->readings[*out].headline = false;
     b->spec->readings[*out].aside = b->spec->readings[*out].quiet = true;
+    return ERR_OK;
+}
+
+enum err mqtt_builder_file(struct mqtt_builder *b, const char *topic, struct mqtt_file **out)
+{
+    uint16_t at;
+    enum err e = mqtt_builder_listen(b, topic, &at);
+
+    if (e != ERR_OK)
+        return e;
+    struct str name = unique(b, "", false);
+    struct mqtt_file *f = mqtt_spec_add_file(b->spec);
+    if (!f)
+        return err_set(b->msg, ERR_LIMIT, "more than %d files", MQTT_SPEC_FILES);
+    f->name = name;
+    f->label = b->label;
+    f->topic = at;
+    *out = f;
     return ERR_OK;
 }
 

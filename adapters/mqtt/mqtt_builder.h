@@ -42,6 +42,8 @@ enum err mqtt_builder_reading(struct mqtt_builder *b, const char *suffix, const 
 // The same if the entity has that topic, else MQTT_NO_READING: what a control shows its effect by.
 enum err mqtt_builder_state(struct mqtt_builder *b, const char *suffix, const char *topic, const char *template,
                             uint16_t *out);
+// Files that come by that topic, named after the entity; *out is good until the next one.
+enum err mqtt_builder_file(struct mqtt_builder *b, const char *topic, struct mqtt_file **out);
 // A control; *out is good until the next one.
 enum err mqtt_builder_control(struct mqtt_builder *b, const char *suffix, const char *topic,
                               enum mqtt_control_type type, struct mqtt_control **out);

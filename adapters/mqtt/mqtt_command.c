@@ -250,6 +250,8 @@ static struct str suggestion(const struct mqtt_device *d, struct str word, unsig
         consider(&n, str_c(*v));
     for (uint16_t i = 0; i < d->spec->reading_count && kinds & A_READING; i++)
         consider(&n, d->spec->readings[i].name);
+    for (uint16_t i = 0; i < d->spec->file_count && kinds & A_READING; i++)
+        consider(&n, d->spec->files[i].name);
     for (uint16_t i = 0; i < d->spec->control_count; i++)
         if (kinds & A_CONTROL || (kinds & A_READING && d->spec->controls[i].state != MQTT_NO_READING))
             consider(&n, d->spec->controls[i].name);
@@ -273,6 +275,12 @@ static enum err request_get(uint16_t reading, struct mqtt_request *out)
     return ERR_OK;
 }
 
+static enum err request_file(const struct mqtt_file *file, struct mqtt_request *out)
+{
+    *out = (struct mqtt_request){.kind = MQTT_REQUEST_FILE, .reading = MQTT_NO_READING, .file = file};
+    return ERR_OK;
+}
+
 static enum err parse_get(const struct mqtt_device *d, struct str rest, struct arena *a, struct mqtt_request *out,
                           struct errmsg *msg)
 {
@@ -284,6 +292,9 @@ static enum err parse_get(const struct mqtt_device *d, struct str rest, struct a
     }
     uint16_t reading = mqtt_spec_reading(d->spec, word);
     const struct mqtt_control *c = mqtt_spec_control(d->spec, word);
+    const struct mqtt_file *file = mqtt_spec_file(d->spec, word);
+    if (file)
+        return request_file(file, out);
     if (reading == MQTT_NO_READING && c)
         reading = c->state;
     if (reading == MQTT_NO_READING && c)
@@ -353,6 +364,8 @@ static enum err parse_thing(const struct mqtt_device *d, struct str text, struct
 
     if (c && (!alone || c->type == MQTT_CONTROL_PRESS))
         return parse_set(d, text, a, out, msg);
+    if (alone && mqtt_spec_file(d->spec, word))
+        return request_file(mqtt_spec_file(d->spec, word), out);
     if (reading != MQTT_NO_READING)
         return alone ? request_get(reading, out) : parse_set(d, text, a, out, msg);
     if (c)
@@ -406,12 +419,15 @@ static struct str takes(const struct mqtt_device *d, const struct mqtt_control *
 
 static void help_readings(const struct mqtt_device *d, struct strbuf *b)
 {
-    if (d->spec->reading_count == 0)
+    if (d->spec->reading_count + d->spec->file_count == 0)
         return;
     (void)strbuf_c(b, "\nget NAME: one of");
     for (uint16_t i = 0; i < d->spec->reading_count; i++)
         if (!d->spec->readings[i].quiet)
             (void)strbuf_printf(b, "%s " STR_FMT, i ? "," : "", STR_ARG(d->spec->readings[i].name));
+    for (uint16_t i = 0; i < d->spec->file_count; i++)
+        (void)strbuf_printf(b, "%s " STR_FMT, i || d->spec->reading_count ? "," : "",
+                            STR_ARG(d->spec->files[i].name));
 }
 
 static void help_controls(const struct mqtt_device *d, struct strbuf *b, struct arena *a)

@@ -5,11 +5,12 @@
 
 #include "adapters/mqtt/mqtt_status.h"
 
-enum mqtt_request_kind { MQTT_REQUEST_HELP, MQTT_REQUEST_STATUS, MQTT_REQUEST_GET, MQTT_REQUEST_SET };
+enum mqtt_request_kind { MQTT_REQUEST_HELP, MQTT_REQUEST_STATUS, MQTT_REQUEST_GET, MQTT_REQUEST_FILE, MQTT_REQUEST_SET };
 
 struct mqtt_request { // borrowed from the spec and the arena
     enum mqtt_request_kind kind;
     uint16_t reading;                   // GET
+    const struct mqtt_file *file;       // FILE
     const struct mqtt_control *control; // SET
     struct str payload;                 // SET: to be published
     struct str wanted;                  // SET: as the reading will show it; empty for a button

@@ -355,12 +355,38 @@ static enum err build_climate(struct mqtt_builder *b)
     return mqtt_builder_has(b, "mode_command_topic") ? build_climate_mode(b) : ERR_OK;
 }
 
+// A picture, whose type its first bytes tell; what a discovered device sends is for who asks.
+static enum err build_picture(struct mqtt_builder *b, const char *topic)
+{
+    struct mqtt_file *f;
+    enum err e = mqtt_builder_file(b, topic, &f);
+
+    if (e == ERR_OK)
+        f->base64 = str_eq_c(mqtt_builder_text(b, "image_encoding"), "b64");
+    return e;
+}
+
+static enum err build_camera(struct mqtt_builder *b)
+{
+    return build_picture(b, "topic");
+}
+
+// One that only says where on the web its picture is, is not fetched from there.
+static enum err build_image(struct mqtt_builder *b)
+{
+    if (!mqtt_builder_has(b, "image_topic"))
+        return err_set(b->msg, ERR_UNSUPPORTED, "images by url_topic are not used");
+    return build_picture(b, "image_topic");
+}
+
 static const struct mqtt_component components[] = {
     {"binary_sensor", build_binary_sensor, NULL},
     {"button", build_button, NULL},
+    {"camera", build_camera, "camera"},
     {"climate", build_climate, "climate"},
     {"cover", build_cover, "cover"},
     {"fan", build_fan, "fan"},
+    {"image", build_image, NULL},
     {"light", build_light, "light"},
     {"lock", build_lock, "lock"},
     {"number", build_number, NULL},

@@ -184,6 +184,19 @@ static void check_alerts(const struct conf_value *device, struct conf_report *re
     }
 }
 
+// What is larger never comes.
+static void check_sizes(const struct conf_value *section, const struct conf_value *device, struct conf_report *report)
+{
+    enum { HEAD = 1024 }; // of a packet: its topic and properties
+    int64_t packet = conf_int(conf_get(section, "packet_maximum"));
+    size_t at = 0;
+    for (const struct conf_value *f; (f = conf_each(conf_get(device, "files"), &at));) {
+        const struct conf_value *max = conf_get(f, "max_size");
+        if (conf_is_set(max) && conf_int(max) + HEAD > packet)
+            conf_fail(report, max, "`packet_maximum` of the adapter lets no such message through: raise it");
+    }
+}
+
 static void check_devices(const struct conf_value *section, struct conf_report *report)
 {
     const struct conf_value *devices = conf_get(section, "devices");
@@ -191,6 +204,7 @@ static void check_devices(const struct conf_value *section, struct conf_report *
     for (const struct conf_value *d; (d = conf_each(devices, &at));) {
         check_controls(d, report);
         check_alerts(d, report);
+        check_sizes(section, d, report);
     }
 }
 

@@ -152,7 +152,7 @@ static struct mqtt_spec *spec_of(struct mqtt_model *m, struct mqtt_entities *e, 
 
 static bool useful(const struct mqtt_spec *s)
 {
-    return s->reading_count || s->control_count;
+    return s->reading_count || s->control_count || s->file_count;
 }
 
 struct mqtt_spec *mqtt_found_spec(struct mqtt_model *m, const struct mqtt_device *d)

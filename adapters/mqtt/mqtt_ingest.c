@@ -147,6 +147,9 @@ void mqtt_ingest_device(struct mqtt_model *m, struct mqtt_device *d, uint16_t to
     for (uint16_t i = 0; i < t->use_count; i++) {
         if (t->uses[i].kind == MQTT_USE_AVAILABILITY) {
             hear_availability(m, d, t->uses[i].at, p);
+        } else if (t->uses[i].kind == MQTT_USE_FILE) {
+            mqtt_picture_hear(m, d, t->uses[i].at, p->text, snapshot);
+            data = true;
         } else {
             news = hear_reading(m, d, t->uses[i].at, p, snapshot) || news;
             data = true;

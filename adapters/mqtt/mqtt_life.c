@@ -94,6 +94,7 @@ static void drop_rows(struct mqtt_model *m, struct str key)
 void mqtt_life_forget(struct mqtt_model *m, struct mqtt_device *d)
 {
     drop_rows(m, mqtt_device_key(d));
+    mqtt_files_drop(&m->files, d->handle);
     detach(m, d, "the device is no more; it is not known whether this was done");
     if (d->entities)
         mqtt_found_unlisten(m, d);

@@ -27,6 +27,7 @@ struct mqtt_model *mqtt_model_create(const struct conf_value *section, struct co
     map_init(&m->memos);
     mqtt_registry_init(&m->registry);
     mqtt_pendings_init(&m->pending);
+    mqtt_files_init(&m->files);
     if (mqtt_life_setup(m, section, report) == ERR_OK)
         return m;
     mqtt_model_destroy(m);
@@ -42,6 +43,7 @@ void mqtt_model_destroy(struct mqtt_model *m)
     mqtt_life_setup_finish(m);
     mqtt_ingest_finish(m);
     mqtt_pendings_finish(&m->pending);
+    mqtt_files_finish(&m->files);
     index_finish(&m->sources);
     index_finish(&m->command_topics);
     arena_finish(&m->scratch);
@@ -188,5 +190,5 @@ void mqtt_model_stat(const struct mqtt_model *m, struct mqtt_model_stat *out)
     *out = m->stat;
     out->devices = r->device_count;
     out->topics = r->binding_count;
-    out->bytes = mqtt_registry_size(r);
+    out->bytes = mqtt_registry_size(r) + m->files.bytes;
 }

@@ -3,6 +3,7 @@
 #define SPANDREL_MQTT_MODEL_PRIVATE_H
 
 #include "adapters/mqtt/mqtt_entities.h"
+#include "adapters/mqtt/mqtt_files.h"
 #include "adapters/mqtt/mqtt_model.h"
 #include "adapters/mqtt/mqtt_pending.h"
 #include "adapters/mqtt/mqtt_registry.h"
@@ -54,6 +55,7 @@ struct mqtt_model {
     struct mqtt_registry registry;
     struct map memos; // topic -> struct memo
     struct mqtt_pendings pending;
+    struct mqtt_files files;
     struct mqtt_row *rows; // owned
     size_t row_count, row_cap, unread_configs;
 
@@ -123,6 +125,12 @@ void mqtt_tell_tick(struct mqtt_model *m);
 // All rows that wait.
 void mqtt_tell_rows(struct mqtt_model *m);
 int64_t mqtt_tell_deadline(const struct mqtt_model *m);
+
+// mqtt_picture.c
+void mqtt_picture_hear(struct mqtt_model *m, struct mqtt_device *d, uint16_t n, struct str payload, bool snapshot);
+// Puts what is kept into an event.
+void mqtt_picture_fill(struct mqtt_model *m, const struct mqtt_file *file, const struct mqtt_stored *e,
+                       struct event *ev);
 
 // mqtt_send.c
 void mqtt_send_heard(struct mqtt_model *m, struct mqtt_device *d, uint16_t reading);        // a live value

@@ -150,6 +150,42 @@ static const struct conf_item alert_schema[] = {
     {.name = NULL},
 };
 
+static const char *const encodings[] = {"raw", "base64", NULL};
+static const char *const unknown_types[] = {"send", "refuse", NULL};
+
+static const struct conf_item file_schema[] = {
+    {.name = "topic",
+     .type = CONF_STR,
+     .flags = CONF_REQUIRED,
+     .doc = "Topic that it comes by, the whole file as the payload.",
+     .example = "devices/{1}/jpeg"},
+    {.name = "name",
+     .type = CONF_STR,
+     .doc = "How people call it. Without it: the name of the file.",
+     .example = "Snapshot"},
+    {.name = "media_type",
+     .type = CONF_STR,
+     .doc = "Media type. Without it the first bytes decide: JPEG, PNG, GIF, WebP, AVIF, HEIC, MP4, WebM, Ogg, MP3, WAV, "
+            "PDF.",
+     .example = "image/jpeg"},
+    {.name = "unknown",
+     .type = CONF_ENUM,
+     .values = unknown_types,
+     .dflt = "send",
+     .doc = "What is no known type, where `media_type` is not set: send it as application/octet-stream, or refuse it."},
+    {.name = "encoding", .type = CONF_ENUM, .values = encodings, .dflt = "raw", .doc = "How the bytes are written."},
+    {.name = "max_size",
+     .type = CONF_SIZE,
+     .max = 64e6,
+     .doc = "A larger one is dropped. Without it: what `packet_maximum` of the adapter lets through.",
+     .example = "200kB"},
+    {.name = "every",
+     .type = CONF_SPAN,
+     .doc = "Sends it to the subscribers as it comes, at most once in this time. Without it only who asks gets it.",
+     .example = "30s"},
+    {.name = NULL},
+};
+
 const struct conf_item mqtt_model_device_schema[] = {
     {.name = "topic",
      .type = CONF_STR,
@@ -211,6 +247,11 @@ const struct conf_item mqtt_model_device_schema[] = {
      .of = CONF_MAP,
      .sub = alert_schema,
      .doc = "When a device says something of its own accord. Without any it only shows its status."},
+    {.name = "files",
+     .type = CONF_NAMED,
+     .sub = file_schema,
+     .doc = "Pictures and other files that the devices send, by name: what they are asked for by (`get NAME`).",
+     .example = "snapshot"},
     {.name = NULL},
 };
 
@@ -475,6 +516,37 @@ static void compile_alert(struct compiler *c, const struct conf_value *map)
             conf_fail(c->report, map, "this alert stands here twice");
 }
 
+static bool good_media(struct str media)
+{
+    for (size_t i = 0; i < media.n; i++)
+        if (media.p[i] <= 0x20 || media.p[i] > 0x7e)
+            return false;
+    return str_find(media, '/') > 0 && media.n <= 127;
+}
+
+static void compile_file(struct compiler *c, const struct conf_value *map)
+{
+    const struct conf_value *media = conf_get(map, "media_type");
+    struct mqtt_file *f = mqtt_spec_add_file(c->spec);
+
+    if (!f) {
+        full(c, map, MQTT_SPEC_FILES);
+        return;
+    }
+    f->name = arena_dup(&c->spec->arena, conf_name(map));
+    f->label = verbatim(c, map, "name");
+    f->media = verbatim(c, map, "media_type");
+    f->topic = topic(c, conf_get(map, "topic"));
+    f->max_size = (size_t)conf_int(conf_get(map, "max_size"));
+    f->every = set(map, "every") ? conf_int(conf_get(map, "every")) : -1;
+    f->known_only = conf_enum(conf_get(map, "unknown")) == 1;
+    f->base64 = conf_enum(conf_get(map, "encoding")) == 1;
+    if (f->media.n && !good_media(f->media))
+        conf_fail(c->report, media, "'" STR_FMT "' is no media type, such as image/jpeg", STR_ARG(f->media));
+    if (mqtt_spec_reading(c->spec, f->name) != MQTT_NO_READING || mqtt_spec_control(c->spec, f->name))
+        conf_fail(c->report, map, "a reading or a control has the name '" STR_FMT "' too", STR_ARG(f->name));
+}
+
 static void compile_texts(struct compiler *c, const struct conf_value *device)
 {
     struct mqtt_spec *s = c->spec;
@@ -527,6 +599,8 @@ static void compile_lists(struct compiler *c, const struct conf_value *device, u
         compile_control(c, v);
     for (size_t at = 0; (v = conf_each(conf_get(device, "alerts"), &at));)
         compile_alert(c, v);
+    for (size_t at = 0; (v = conf_each(conf_get(device, "files"), &at));)
+        compile_file(c, v);
 }
 
 // A template with captures must tell its devices apart.

@@ -275,6 +275,26 @@ static enum err request_get(struct mqtt_model *m, struct asked *q)
     return ERR_OK;
 }
 
+// The last one, by the way that files take.
+static enum err request_file(struct mqtt_model *m, struct asked *q)
+{
+    const struct mqtt_file *file = q->request.file;
+    const struct mqtt_stored *e = mqtt_files_find(&m->files, q->device->handle, file->name);
+    struct event ev = {.kind = EV_DELIVERED, .now = m->t.now, .wall = m->t.wall, .token = q->ev->token};
+    enum err err = may_read(q);
+
+    if (err != ERR_OK)
+        return err;
+    if (!e || e->n == 0)
+        return err_set(&q->msg, ERR_NOTFOUND, STR_FMT " has not come yet", STR_ARG(file->name));
+    mqtt_picture_fill(m, file, e, &ev);
+    ev.key = mqtt_device_key(q->device);
+    ev.user = q->ev->user;
+    if (ev.token)
+        m->host.post(m->ud, &ev);
+    return ERR_OK;
+}
+
 static enum err request_status(struct mqtt_model *m, struct asked *q)
 {
     enum err e = may_read(q);
@@ -307,6 +327,7 @@ enum err mqtt_model_send(struct mqtt_model *m, const struct event *ev)
         [MQTT_REQUEST_HELP] = request_help,
         [MQTT_REQUEST_STATUS] = request_status,
         [MQTT_REQUEST_GET] = request_get,
+        [MQTT_REQUEST_FILE] = request_file,
         [MQTT_REQUEST_SET] = request_set,
     };
     struct asked q = {.ev = ev};

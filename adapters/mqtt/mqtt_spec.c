@@ -77,6 +77,17 @@ struct mqtt_availability *mqtt_spec_add_availability(struct mqtt_spec *s)
     return r;
 }
 
+struct mqtt_file *mqtt_spec_add_file(struct mqtt_spec *s)
+{
+    void *array = s->files;
+    struct mqtt_file *f = append(&s->arena, &array, &s->file_count, sizeof(*f), MQTT_SPEC_FILES);
+
+    s->files = array;
+    if (f)
+        f->every = -1;
+    return f;
+}
+
 bool mqtt_spec_topic(struct mqtt_spec *s, const struct mqtt_pattern *p, uint16_t *out)
 {
     for (uint16_t i = 0; i < s->topic_count; i++)
@@ -96,7 +107,8 @@ bool mqtt_spec_topic(struct mqtt_spec *s, const struct mqtt_pattern *p, uint16_t
 
 struct mqtt_spec_mark mqtt_spec_mark(const struct mqtt_spec *s)
 {
-    return (struct mqtt_spec_mark){s->topic_count, s->availability_count, s->reading_count, s->control_count};
+    return (struct mqtt_spec_mark){s->topic_count, s->availability_count, s->reading_count, s->control_count,
+                                   s->file_count};
 }
 
 void mqtt_spec_rewind(struct mqtt_spec *s, struct mqtt_spec_mark mark)
@@ -105,6 +117,7 @@ void mqtt_spec_rewind(struct mqtt_spec *s, struct mqtt_spec_mark mark)
     s->availability_count = mark.availability;
     s->reading_count = mark.readings;
     s->control_count = mark.controls;
+    s->file_count = mark.files;
 }
 
 static uint16_t collect_uses(const struct mqtt_spec *s, uint16_t topic, struct mqtt_use *out)
@@ -117,12 +130,15 @@ static uint16_t collect_uses(const struct mqtt_spec *s, uint16_t topic, struct m
     for (uint16_t i = 0; i < s->reading_count; i++)
         if (s->readings[i].topic == topic)
             out[n++] = (struct mqtt_use){MQTT_USE_READING, i};
+    for (uint16_t i = 0; i < s->file_count; i++)
+        if (s->files[i].topic == topic)
+            out[n++] = (struct mqtt_use){MQTT_USE_FILE, i};
     return n;
 }
 
 void mqtt_spec_seal(struct mqtt_spec *s)
 {
-    size_t most = (size_t)s->availability_count + s->reading_count; // each has one topic
+    size_t most = (size_t)s->availability_count + s->reading_count + s->file_count; // each has one topic
     struct mqtt_use *uses = arena_zalloc(&s->arena, most ? most : 1, sizeof(*uses));
 
     for (uint16_t i = 0; i < s->topic_count; i++) {
@@ -147,6 +163,14 @@ const struct mqtt_control *mqtt_spec_control(const struct mqtt_spec *s, struct s
     for (uint16_t i = 0; i < s->control_count; i++)
         if (str_case_eq(s->controls[i].name, name))
             return &s->controls[i];
+    return NULL;
+}
+
+const struct mqtt_file *mqtt_spec_file(const struct mqtt_spec *s, struct str name)
+{
+    for (uint16_t i = 0; i < s->file_count; i++)
+        if (str_case_eq(s->files[i].name, name))
+            return &s->files[i];
     return NULL;
 }
 

@@ -13,6 +13,7 @@ enum {
     MQTT_SPEC_READINGS = 128, // most of each in one spec
     MQTT_SPEC_CONTROLS = 128,
     MQTT_SPEC_ALERTS = 32,
+    MQTT_SPEC_FILES = 16,
     MQTT_SPEC_AVAILABILITY = 16,
     MQTT_SPEC_TOPICS = 256,
     MQTT_SPEC_CHOICES = 64,
@@ -87,11 +88,22 @@ struct mqtt_alert {
     int64_t every;       // ms between two messages
 };
 
-enum mqtt_use_kind { MQTT_USE_READING, MQTT_USE_AVAILABILITY };
+struct mqtt_file {      // bytes that are no value: a picture of a camera
+    struct str name;    // [a-z0-9_-]{1,32}: what users ask for
+    struct str label;   // for display
+    struct str media;   // type; empty: the first bytes decide
+    uint16_t topic;
+    size_t max_size;    // bytes; 0: what a message may have
+    int64_t every;      // ms between two that the subscribers are sent; -1: none is, but who asks
+    bool known_only;    // of no known type: dropped
+    bool base64;        // so it comes
+};
+
+enum mqtt_use_kind { MQTT_USE_READING, MQTT_USE_AVAILABILITY, MQTT_USE_FILE };
 
 struct mqtt_use { // what one topic is good for
     enum mqtt_use_kind kind;
-    uint16_t at; // offset in readings or availability
+    uint16_t at; // offset in readings, availability or files
 };
 
 struct mqtt_topic {
@@ -126,7 +138,8 @@ struct mqtt_spec {
     struct mqtt_reading *readings;
     struct mqtt_control *controls;
     struct mqtt_alert *alerts;
-    uint16_t topic_count, availability_count, reading_count, control_count, alert_count;
+    struct mqtt_file *files;
+    uint16_t topic_count, availability_count, reading_count, control_count, alert_count, file_count;
 };
 
 struct mqtt_spec *mqtt_spec_create(void);
@@ -137,11 +150,12 @@ struct mqtt_reading *mqtt_spec_add_reading(struct mqtt_spec *s);
 struct mqtt_control *mqtt_spec_add_control(struct mqtt_spec *s);
 struct mqtt_alert *mqtt_spec_add_alert(struct mqtt_spec *s);
 struct mqtt_availability *mqtt_spec_add_availability(struct mqtt_spec *s);
+struct mqtt_file *mqtt_spec_add_file(struct mqtt_spec *s);
 // The offset of the topic, which is added when it is new; false at the bound.
 bool mqtt_spec_topic(struct mqtt_spec *s, const struct mqtt_pattern *p, uint16_t *out);
 // How much was added; and back to it, after an addition that failed halfway.
 struct mqtt_spec_mark {
-    uint16_t topics, availability, readings, controls;
+    uint16_t topics, availability, readings, controls, files;
 };
 struct mqtt_spec_mark mqtt_spec_mark(const struct mqtt_spec *s);
 void mqtt_spec_rewind(struct mqtt_spec *s, struct mqtt_spec_mark mark);
@@ -151,6 +165,7 @@ void mqtt_spec_seal(struct mqtt_spec *s);
 // By name, ASCII case ignored; MQTT_NO_READING, NULL.
 uint16_t mqtt_spec_reading(const struct mqtt_spec *s, struct str name);
 const struct mqtt_control *mqtt_spec_control(const struct mqtt_spec *s, struct str name);
+const struct mqtt_file *mqtt_spec_file(const struct mqtt_spec *s, struct str name);
 // Makes [a-z0-9_-]{1,32} of a label, "value" of nothing.
 struct str mqtt_spec_slug(struct arena *a, struct str label);
 

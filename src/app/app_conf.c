@@ -94,6 +94,23 @@ static const struct conf_item tls_schema[] = {
     {.name = NULL},
 };
 
+static const struct conf_item upload_schema[] = {
+    {.name = "service",
+     .type = CONF_STR,
+     .doc = "JID of the upload service (XEP-0363). Without it: the first that the domain above the component's has.",
+     .example = "upload.example.org"},
+    {.name = "ca",
+     .type = CONF_PATH,
+     .doc = "PEM file of the authorities to trust for its web server. Default: the system's.",
+     .example = "/etc/spandrel/ca.pem"},
+    {.name = "reuse",
+     .type = CONF_SPAN,
+     .dflt = "1h",
+     .doc = "How long the URL of an upload is used again when the same bytes come. The service must keep files for "
+            "longer."},
+    {.name = NULL},
+};
+
 static const struct conf_item component_schema[] = {
     {.name = "domain",
      .type = CONF_STR,
@@ -112,6 +129,10 @@ static const struct conf_item component_schema[] = {
      .example = "file:/etc/spandrel/secret"},
     {.name = "tls", .type = CONF_MAP, .sub = tls_schema, .doc = "TLS to the server."},
     {.name = "name", .type = CONF_STR, .dflt = "Spandrel", .doc = "Name shown to users in service discovery."},
+    {.name = "upload",
+     .type = CONF_MAP,
+     .sub = upload_schema,
+     .doc = "Where pictures and files go on their way to users: HTTP upload."},
     {.name = NULL},
 };
 
@@ -310,6 +331,22 @@ static void check_domains(const struct conf_value *config, struct conf_report *r
     arena_finish(&scratch);
 }
 
+static void check_uploads(const struct conf_value *config, struct conf_report *report)
+{
+    struct arena scratch;
+    arena_init(&scratch, 0);
+    size_t at = 0;
+    for (const struct conf_value *c; (c = conf_each(conf_get(config, "components"), &at));) {
+        const struct conf_value *upload = conf_get(c, "upload"), *service = conf_get(upload, "service");
+        struct jid jid;
+        if (conf_is_set(service) && jid_parse(&scratch, conf_str(service), &jid))
+            conf_fail(report, service, "'" STR_FMT "' is not a JID", STR_ARG(conf_str(service)));
+        if (conf_is_set(conf_get(upload, "ca")))
+            conf_check_file(conf_get(upload, "ca"), report);
+    }
+    arena_finish(&scratch);
+}
+
 static void check_tls(const struct conf_value *config, struct conf_report *report)
 {
     size_t at = 0;
@@ -489,6 +526,7 @@ void app_conf_check(const struct conf_value *config, struct conf_report *report)
         conf_fail(report, conf_get(config, "components"), "at least one component is needed");
     check_domains(config, report);
     check_tls(config, report);
+    check_uploads(config, report);
     check_socket(config, report);
     check_adapters(config, report);
     check_sessions(config, report);

@@ -16,6 +16,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/rng.h"
+#include "net/http.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -27,6 +28,7 @@ enum { STOP_MS = 4500 };
 struct daemon {
     const char *path;
     struct loop *loop;
+    struct http *http;
     struct standby *standby; // while it waits
     struct store_lock *lock; // until the store has it
     struct store *store;
@@ -61,6 +63,12 @@ static struct loop *host_loop(void *ud)
 {
     struct daemon *d = ud;
     return d->loop;
+}
+
+static struct http *host_http(void *ud)
+{
+    struct daemon *d = ud;
+    return d->http;
 }
 
 static void host_changed(void *ud)
@@ -126,7 +134,7 @@ static bool host_reload(void *ud, struct conf_report *report)
     return true;
 }
 
-static const struct hub_host host = {host_now, host_wall, host_loop, host_changed, host_reload};
+static const struct hub_host host = {host_now, host_wall, host_loop, host_http, host_changed, host_reload};
 
 static void work(void *ud)
 {
@@ -315,6 +323,7 @@ static bool close_all(struct daemon *d)
             uv_close((uv_handle_t *)&d->signals[i], NULL);
     }
     hub_destroy(d->hub); // an adapter that it closes asks for work
+    http_destroy(d->http);
     if (d->work.loop) {
         defer_finish(&d->work);
         timer_finish(&d->timer);
@@ -486,6 +495,7 @@ int daemon_run(const char *config_path, const char *record_path, bool standby)
         conf_destroy(d.config);
         return 1;
     }
+    d.http = http_create(d.loop);
     d.committed = loop_wake_create(d.loop, wake, &d);
     watch_signals(&d); // one that comes while the tables are read is acted upon when the loop runs
     bool good = lock_state(&d, standby) && open_all(&d, record_path);

@@ -364,11 +364,20 @@ static void leave_links(struct hub *h)
         leave(h);
 }
 
+static void work_requests(struct hub *h)
+{
+    for (size_t i = 0; i < h->link_count; i++) {
+        gateway_tick(h->links[i].gateway, h->host->now(h->ud));
+        uploads_work(h->links[i].uploads);
+    }
+}
+
 void hub_work(struct hub *h)
 {
     tell_store(h);
     hub_release_gates(h);
     hub_take_loaded(h);
+    work_requests(h);
     tell_congestion(h);
     wake_adapters(h);
     heal(h);
@@ -386,9 +395,16 @@ void hub_work(struct hub *h)
         leave_links(h);
 }
 
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
 int64_t hub_deadline(const struct hub *h)
 {
     int64_t at = bridge_deadline(h->bridge);
+    for (size_t i = 0; i < h->link_count; i++)
+        at = earlier(at, earlier(gateway_deadline(h->links[i].gateway), uploads_deadline(h->links[i].uploads)));
     if (h->stopping && !h->leaving && h->stop_by < at)
         at = h->stop_by;
     for (size_t i = 0; i < h->adapter_count; i++) {

@@ -19,6 +19,7 @@ struct hub_host { // what the hub needs of its driver
     int64_t (*now)(void *ud);
     int64_t (*wall)(void *ud);
     struct loop *(*loop)(void *ud); // NULL in scenarios
+    struct http *(*http)(void *ud); // NULL in scenarios; outlives the hub
     void (*changed)(void *ud);      // something is to be done: call hub_work() at the end of this turn
     bool (*reload)(
         void *ud,

@@ -18,7 +18,10 @@ static void env_post(struct adapter_env *env, const struct event *ev)
     posted.adapter = env->number;
     posted.component = a->link->number;
     hub_stamp(a->hub, &posted);
-    queue_push(&a->link->posts, &posted);
+    if (posted.blob.n && posted.kind != EV_STATE)
+        hub_upload_take(a->link, &posted);
+    else
+        queue_push(&a->link->posts, &posted);
     a->hub->host->changed(a->hub->ud);
 }
 

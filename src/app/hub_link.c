@@ -16,6 +16,7 @@ static void link_up(void *ud)
 {
     struct hub_link *l = ud;
     link_event(l, (struct event){.kind = EV_LINK_UP});
+    uploads_link(l->uploads, true);
     hub_notice_kept(l);
     l->hub->host->changed(l->hub->ud);
 }
@@ -30,6 +31,8 @@ static void link_down(void *ud, enum err e, struct str why)
         hub_notice_keep(l, why);
     l->resync = false;
     l->congested = l->held = false;
+    gateway_down(l->gateway);
+    uploads_link(l->uploads, false);
     l->hub->host->changed(l->hub->ud);
 }
 
@@ -113,6 +116,7 @@ enum err hub_link_init(struct hub_link *l, struct hub *h, const struct conf_valu
             .started = h->started,
         };
         l->gateway = gateway_create(&cfg, &hub_gateway_host, h, &l->log);
+        hub_upload_init(l, section);
     }
     arena_finish(&a);
     return e;
@@ -121,6 +125,7 @@ enum err hub_link_init(struct hub_link *l, struct hub *h, const struct conf_valu
 void hub_link_finish(struct hub_link *l)
 {
     component_destroy(l->component);
+    uploads_destroy(l->uploads);
     gateway_destroy(l->gateway);
     queue_finish(&l->posts);
     mem_free(l->name);
@@ -167,6 +172,7 @@ void hub_link_closed(struct hub_link *l)
 void hub_link_reload(struct hub_link *l, const struct conf_value *before, const struct conf_value *after)
 {
     gateway_rename(l->gateway, conf_str(conf_get(after, "name")));
+    hub_upload_reload(l, before, after);
     if (same_way(before, after))
         return;
     struct arena a;

@@ -4,6 +4,7 @@
 
 #include "app/hub.h"
 #include "app/queue.h"
+#include "app/uploads.h"
 
 struct hub_link { // a component domain
     struct hub *hub;
@@ -12,6 +13,7 @@ struct hub_link { // a component domain
     char *domain;
     struct component *component;
     struct gateway *gateway;
+    struct uploads *uploads;
     struct log_ctx log;
     struct queue posts;    // of the adapters bound to it; waits while the link is congested
     bool congested;        // the transport says so
@@ -108,6 +110,13 @@ void hub_notice(struct hub_link *l, enum log_level level, struct str text);
 void hub_notice_keep(struct hub_link *l, struct str text);
 // The link is up: says what was kept.
 void hub_notice_kept(struct hub_link *l);
+
+// hub_upload.c
+void hub_upload_init(struct hub_link *l, const struct conf_value *section);
+// Its section of the configuration was `before` and is `after` from now on.
+void hub_upload_reload(struct hub_link *l, const struct conf_value *before, const struct conf_value *after);
+// A post with a file: it comes back without, by the link's queue.
+void hub_upload_take(struct hub_link *l, const struct event *ev);
 
 // hub_adapter.c
 struct hub_adapter *hub_adapter_create(struct hub *h, const struct conf_value *config, const struct conf_value *section,

@@ -241,6 +241,19 @@ static void summary(struct operation_call *c)
         answer_say(c->answer, "spandrel %s. Contacts: %zu, online: %zu.", SPANDREL_VERSION, all, online);
 }
 
+// Of each link that has had a file to send.
+static void uploads_line(struct operation_call *c)
+{
+    for (size_t i = 0; i < c->hub->link_count; i++) {
+        const struct hub_link *l = &c->hub->links[i];
+        struct uploads_stat s;
+        uploads_stat(l->uploads, &s);
+        if (s.sent || s.reused || s.failed || s.waiting)
+            answer_say(c->answer, "Uploads of %s: " STR_FMT ".", l->name,
+                       STR_ARG(uploads_status(l->uploads, &c->answer->arena)));
+    }
+}
+
 static void totals(struct operation_call *c)
 {
     struct bridge_stat s;
@@ -249,6 +262,7 @@ static void totals(struct operation_call *c)
                "Identities: %zu (quarantined: %zu), users: %zu, subscriptions: %zu, registrations: %zu, requests under "
                "way: %zu.",
                s.identities, s.quarantined, s.users, s.subscriptions, s.registrations, s.pending);
+    uploads_line(c);
     struct store_stat st;
     store_stat(c->hub->store, &st);
     if (st.failing)

@@ -100,6 +100,8 @@ enum err bridge_find(const struct bridge *b, const struct jid *user, const struc
 // By the adapter's own name, regardless of rights (view->rights are those of `user`, which may be NULL).
 enum err bridge_find_key(const struct bridge *b, uint16_t adapter, struct str key, const struct jid *user,
                          struct identity_view *out) MUST_CHECK;
+// Whether what this identity said now would reach anybody.
+bool bridge_heard(const struct bridge *b, uint16_t adapter, struct str key);
 // Walks the identities of a component (0: of all) that `user` may see: start with *at = 0; false at the end.
 bool bridge_next(const struct bridge *b, uint16_t component, const struct jid *user, uint32_t *at,
                  struct identity_view *out);

@@ -48,6 +48,25 @@ enum err bridge_find_key(const struct bridge *b, uint16_t adapter, struct str ke
     return ERR_OK;
 }
 
+static bool heard_by_subscriber(const struct bridge *b, const struct identity *id)
+{
+    for (const struct sub *s = sub_at(&b->map, id->subs); s; s = sub_at(&b->map, s->identity_next)) {
+        struct jid user = user_jid(sub_user(&b->map, s));
+        if ((s->state & SUB_TO_USER) && (rights_seen(b, id, &user) & RIGHT_READ))
+            return true;
+    }
+    return false;
+}
+
+bool bridge_heard(const struct bridge *b, uint16_t adapter, struct str key)
+{
+    const struct identity *id = named(b, &(struct event){.adapter = adapter, .key = key});
+    if (!id || !component_up(b, id->component))
+        return false;
+    const struct room *r = room_of(&b->rooms, id);
+    return id->kind == IDENTITY_ROOM ? r && r->client_count > 0 : heard_by_subscriber(b, id);
+}
+
 bool bridge_next(const struct bridge *b, uint16_t component, const struct jid *user, uint32_t *at,
                  struct identity_view *out)
 {

@@ -59,13 +59,19 @@ static struct loop *host_loop(void *ud)
     return NULL;
 }
 
+static struct http *host_http(void *ud)
+{
+    (void)ud;
+    return NULL;
+}
+
 static void host_changed(void *ud)
 {
     struct world *w = ud;
     w->changed = true;
 }
 
-static const struct hub_host host = {host_now, host_wall, host_loop, host_changed, NULL};
+static const struct hub_host host = {host_now, host_wall, host_loop, host_http, host_changed, NULL};
 
 /* The servers */
 

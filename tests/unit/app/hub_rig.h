@@ -47,6 +47,12 @@ static struct loop *rig_loop(void *ud)
     return NULL;
 }
 
+static struct http *rig_http(void *ud)
+{
+    (void)ud;
+    return NULL;
+}
+
 static void rig_changed(void *ud)
 {
     struct rig *r = ud;
@@ -72,7 +78,7 @@ static void rig_work(struct rig *r)
 
 static void rig_init(struct rig *r, const char *yaml)
 {
-    static const struct hub_host host = {rig_now, rig_wall, rig_loop, rig_changed, NULL};
+    static const struct hub_host host = {rig_now, rig_wall, rig_loop, rig_http, rig_changed, NULL};
     struct conf_report *report = conf_report_create();
     *r = (struct rig){.now = 1000};
     strbuf_init(&r->answer, 1 << 20);

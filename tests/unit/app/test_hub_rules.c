@@ -6,7 +6,7 @@
 // The hub ends and starts anew on the same store; false when that is refused, with r->answer saying why.
 static bool restart(struct rig *r, const char *yaml)
 {
-    static const struct hub_host host = {rig_now, rig_wall, rig_loop, rig_changed, NULL};
+    static const struct hub_host host = {rig_now, rig_wall, rig_loop, rig_http, rig_changed, NULL};
     assert_int_equal(store_flush(r->store), ERR_OK);
     hub_destroy(r->hub);
     conf_destroy(r->config);
