@@ -48,16 +48,17 @@ def binary():
 
 class Bridge(Server):
     """`xmpp`, `broker`: servers it attaches to; `mqtt`: more of the adapter's section; `extra`: more of the file; `null`: with the null adapter too;
-    `state`: the directory, if it is not its own; `standby`: waits for that."""
+    `state`: the directory, if it is not its own; `standby`: waits for that; `link`: more of the component's section."""
 
     name = "spandrel"
 
     def __init__(self, xmpp, broker=None, mqtt=DEVICES, access=ACCESS, extra="", null=False, directory=None, component=None, level="debug",
-                 state=None, standby=False):
+                 state=None, standby=False, link=""):
         super().__init__(directory)
         self.xmpp, self.broker = xmpp, broker
         self.mqtt, self.access, self.extra, self.null, self.level = mqtt, access, extra, null, level
         self.domain = component or xmpp.component
+        self.link_options = link
         self.config = self.directory / "spandrel.yaml"
         self.state = pathlib.Path(state or self.directory / "state")
         self.standby = standby
@@ -72,7 +73,7 @@ class Bridge(Server):
         return (f"state: {self.state}\n"
                 f"log: {{level: {self.level}}}\n"
                 f"components:\n  main:\n    domain: {self.domain}\n    server: {HOST}:{self.xmpp.component_port}\n"
-                f"    secret: {self.xmpp.components[self.domain]}\n{tls}{adapters}{self.access}{self.extra}")
+                f"    secret: {self.xmpp.components[self.domain]}\n{tls}{self.link_options}{adapters}{self.access}{self.extra}")
 
     def configure(self):
         self.config.touch(0o600)

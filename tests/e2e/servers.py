@@ -35,6 +35,7 @@ DOMAIN = "localhost"
 USERS = {"alice": "alice-pw", "bob": "bob-pw", "carol": "carol-pw", "admin": "admin-pw"}
 COMPONENTS = {"bridge.localhost": "bridge-secret"}
 ROOMS = "rooms.localhost"
+UPLOAD = "upload.localhost"
 START_SECONDS = 60
 STOP_SECONDS = 30
 
@@ -239,13 +240,16 @@ class XmppServer(Server):
 
 
 class Prosody(XmppServer):
-    """`conflict`: component_conflict_resolve ("kick_new" is Prosody's default). It has no TLS on its component port."""
+    """`conflict`: component_conflict_resolve ("kick_new" is Prosody's default). It has no TLS on its component port. `uploads`: options of mod_http_file_share, which
+    upload.localhost then has ("" is fine)."""
 
     name = "prosody"
 
-    def __init__(self, directory=None, users=None, components=None, conflict="kick_new", extra="", level="info"):
+    def __init__(self, directory=None, users=None, components=None, conflict="kick_new", extra="", level="info", uploads=None):
         super().__init__(directory, users, components)
         self.conflict = conflict
+        self.uploads = uploads
+        self.http_port = free_port()
         self.extra = extra
         self.level = level
 
@@ -254,7 +258,13 @@ class Prosody(XmppServer):
 
     def configure(self):
         components = "".join(f'Component "{domain}"\n    component_secret = "{secret}"\n' for domain, secret in self.components.items())
+        if self.uploads is not None:
+            components += (f'Component "{UPLOAD}" "http_file_share"\n    http_external_url = "http://{HOST}:{self.http_port}/"\n    {self.uploads}\n')
         (self.directory / "prosody.cfg.lua").write_text(f"""
+http_ports = {{ {self.http_port} }}
+http_interfaces = {{ "{HOST}" }}
+https_ports = {{ }}
+http_default_host = "{UPLOAD}"
 run_as_root = true
 pidfile = "{self.directory}/prosody.pid"
 data_path = "{self.directory}/data"
@@ -297,13 +307,18 @@ Component "{self.rooms}" "muc"
 
 
 class Ejabberd(XmppServer):
-    """`tls`: the component port speaks TLS (directly) with a certificate of the CA in describe()["ca"]."""
+    """`tls`: the component port speaks TLS (directly) with a certificate of the CA in describe()["ca"]. `uploads`: mod_http_upload is upload.localhost, over HTTPS with a
+    certificate of the CA in .web; "open": the components may use it, as docs/servers.md says; "closed": they may not, as ejabberd has it."""
 
     name = "ejabberd"
 
-    def __init__(self, directory=None, users=None, components=None, tls=False, extra="", level="info"):
+    def __init__(self, directory=None, users=None, components=None, tls=False, extra="", level="info", uploads=None, upload_options=""):
         super().__init__(directory, users, components)
         self.http_port = free_port()
+        self.https_port = free_port()
+        self.uploads, self.upload_options = uploads, upload_options
+        self.web = make_ca(self.directory / "web") if uploads else None
+        self.put_url = f"https://{HOST}:{self.https_port}/upload"
         self.tls = make_ca(self.directory / "tls") if tls else None
         self.extra = extra
         self.level = level
@@ -328,6 +343,7 @@ class Ejabberd(XmppServer):
     def configure(self):
         hosts = "".join(f"      {domain}:\n        password: {secret}\n" for domain, secret in self.components.items())
         tls = f"    tls: true\n    certfile: {self.tls}/both.pem\n" if self.tls else ""
+        web, modules, acl, rules = self._uploads()
         (self.directory / "ejabberd.yml").write_text(f"""
 hosts: [{self.domain}]
 loglevel: {self.level}
@@ -346,7 +362,7 @@ listen:
     module: ejabberd_http
     request_handlers:
       /api: mod_http_api
-auth_method: internal
+{web}auth_method: internal
 auth_password_format: plain
 s2s_access: none
 new_sql_schema: false
@@ -357,10 +373,10 @@ api_permissions:
 acl:
   admin:
     user: [admin@{self.domain}]
-access_rules:
+{acl}access_rules:
   muc_create:
     allow: all
-modules:
+{rules}modules:
   mod_admin_extra: {{}}
   mod_caps: {{}}
   mod_carboncopy: {{}}
@@ -382,7 +398,25 @@ modules:
   mod_vcard:
     search: false
   mod_version: {{}}
-{self.extra}""")
+{modules}{self.extra}""")
+
+    def put_at(self, url):
+        """Restarts it: uploads go to this URL, where somebody else listens."""
+        self.put_url = url
+        self.restart()
+
+    def _uploads(self):
+        """The parts of the configuration that uploads take."""
+        if not self.uploads:
+            return "", "", "", ""
+        web = (f"  - port: {self.https_port}\n    ip: {HOST}\n    module: ejabberd_http\n    tls: true\n    certfile: {self.web}/both.pem\n"
+               "    request_handlers:\n      /upload: mod_http_upload\n")
+        modules = (f"  mod_http_upload:\n    hosts: [{UPLOAD}]\n    docroot: {self.directory}/uploads\n    put_url: {self.put_url}\n"
+                   f"{self.upload_options}")
+        if self.uploads == "closed":
+            return web, modules, "", ""
+        acl = "  spandrel:\n    server:\n" + "".join(f"      - {domain}\n" for domain in self.components)
+        return web, modules + "    access: upload\n", acl, "  upload:\n    - allow: local\n    - allow: spandrel\n"
 
     def start(self):
         super().start()
