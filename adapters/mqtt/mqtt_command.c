@@ -426,8 +426,7 @@ static void help_readings(const struct mqtt_device *d, struct strbuf *b)
         if (!d->spec->readings[i].quiet)
             (void)strbuf_printf(b, "%s " STR_FMT, i ? "," : "", STR_ARG(d->spec->readings[i].name));
     for (uint16_t i = 0; i < d->spec->file_count; i++)
-        (void)strbuf_printf(b, "%s " STR_FMT, i || d->spec->reading_count ? "," : "",
-                            STR_ARG(d->spec->files[i].name));
+        (void)strbuf_printf(b, "%s " STR_FMT, i || d->spec->reading_count ? "," : "", STR_ARG(d->spec->files[i].name));
 }
 
 static void help_controls(const struct mqtt_device *d, struct strbuf *b, struct arena *a)

@@ -5,7 +5,13 @@
 
 #include "adapters/mqtt/mqtt_status.h"
 
-enum mqtt_request_kind { MQTT_REQUEST_HELP, MQTT_REQUEST_STATUS, MQTT_REQUEST_GET, MQTT_REQUEST_FILE, MQTT_REQUEST_SET };
+enum mqtt_request_kind {
+    MQTT_REQUEST_HELP,
+    MQTT_REQUEST_STATUS,
+    MQTT_REQUEST_GET,
+    MQTT_REQUEST_FILE,
+    MQTT_REQUEST_SET
+};
 
 struct mqtt_request { // borrowed from the spec and the arena
     enum mqtt_request_kind kind;

@@ -165,8 +165,9 @@ static const struct conf_item file_schema[] = {
      .example = "Snapshot"},
     {.name = "media_type",
      .type = CONF_STR,
-     .doc = "Media type. Without it the first bytes decide: JPEG, PNG, GIF, WebP, AVIF, HEIC, MP4, WebM, Ogg, MP3, WAV, "
-            "PDF.",
+     .doc =
+         "Media type. Without it the first bytes decide: JPEG, PNG, GIF, WebP, AVIF, HEIC, MP4, WebM, Ogg, MP3, WAV, "
+         "PDF.",
      .example = "image/jpeg"},
     {.name = "unknown",
      .type = CONF_ENUM,
@@ -176,6 +177,7 @@ static const struct conf_item file_schema[] = {
     {.name = "encoding", .type = CONF_ENUM, .values = encodings, .dflt = "raw", .doc = "How the bytes are written."},
     {.name = "max_size",
      .type = CONF_SIZE,
+     .min = 1000,
      .max = 64e6,
      .doc = "A larger one is dropped. Without it: what `packet_maximum` of the adapter lets through.",
      .example = "200kB"},

@@ -324,11 +324,8 @@ static enum err understand(struct mqtt_model *m, struct asked *q)
 enum err mqtt_model_send(struct mqtt_model *m, const struct event *ev)
 {
     static enum err (*const requests[])(struct mqtt_model *, struct asked *) = {
-        [MQTT_REQUEST_HELP] = request_help,
-        [MQTT_REQUEST_STATUS] = request_status,
-        [MQTT_REQUEST_GET] = request_get,
-        [MQTT_REQUEST_FILE] = request_file,
-        [MQTT_REQUEST_SET] = request_set,
+        [MQTT_REQUEST_HELP] = request_help, [MQTT_REQUEST_STATUS] = request_status, [MQTT_REQUEST_GET] = request_get,
+        [MQTT_REQUEST_FILE] = request_file, [MQTT_REQUEST_SET] = request_set,
     };
     struct asked q = {.ev = ev};
 

@@ -88,15 +88,15 @@ struct mqtt_alert {
     int64_t every;       // ms between two messages
 };
 
-struct mqtt_file {      // bytes that are no value: a picture of a camera
-    struct str name;    // [a-z0-9_-]{1,32}: what users ask for
-    struct str label;   // for display
-    struct str media;   // type; empty: the first bytes decide
+struct mqtt_file {    // bytes that are no value: a picture of a camera
+    struct str name;  // [a-z0-9_-]{1,32}: what users ask for
+    struct str label; // for display
+    struct str media; // type; empty: the first bytes decide
     uint16_t topic;
-    size_t max_size;    // bytes; 0: what a message may have
-    int64_t every;      // ms between two that the subscribers are sent; -1: none is, but who asks
-    bool known_only;    // of no known type: dropped
-    bool base64;        // so it comes
+    size_t max_size; // bytes; 0: what a message may have
+    int64_t every;   // ms between two that the subscribers are sent; -1: none is, but who asks
+    bool known_only; // of no known type: dropped
+    bool base64;     // so it comes
 };
 
 enum mqtt_use_kind { MQTT_USE_READING, MQTT_USE_AVAILABILITY, MQTT_USE_FILE };

@@ -131,8 +131,7 @@ static void on_put(void *ud, enum err e, const char *why, const struct http_answ
         struct str said = e ? arena_printf(&a, "the upload server could not be used (%s)", err_text(e))
                             : arena_printf(&a, "the upload server answered %d", answer->status);
         fail(f, UPLOAD_HTTP, said,
-             arena_printf(&a, "%s: " STR_FMT "%s%s", uploads_service(u), STR_ARG(said), e ? ": " : "",
-                          e ? why : ""));
+             arena_printf(&a, "%s: " STR_FMT "%s%s", uploads_service(u), STR_ARG(said), e ? ": " : "", e ? why : ""));
     }
     arena_finish(&a);
     u->host.changed(u->ud);
@@ -173,8 +172,7 @@ static void too_large(struct upload *f)
     struct arena a;
     arena_init(&a, 512);
     struct str is = size_text(&a, f->bytes.n), max = size_text(&a, u->max);
-    fail(f, UPLOAD_LARGE,
-         arena_printf(&a, "it has " STR_FMT ", the server takes " STR_FMT, STR_ARG(is), STR_ARG(max)),
+    fail(f, UPLOAD_LARGE, arena_printf(&a, "it has " STR_FMT ", the server takes " STR_FMT, STR_ARG(is), STR_ARG(max)),
          arena_printf(&a, "%s takes files up to " STR_FMT ", and one has " STR_FMT ": raise its limit, or send less",
                       uploads_service(u), STR_ARG(max), STR_ARG(is)));
     arena_finish(&a);
@@ -210,7 +208,8 @@ static void full(struct upload *f, const struct upload_refusal *why)
     struct arena a;
     arena_init(&a, 512);
     struct str span = clock_span(&a, at - now(u));
-    fail(f, UPLOAD_FULL, arena_printf(&a, "the server takes no more files for now; try again in " STR_FMT, STR_ARG(span)),
+    fail(f, UPLOAD_FULL,
+         arena_printf(&a, "the server takes no more files for now; try again in " STR_FMT, STR_ARG(span)),
          arena_printf(&a, "%s takes no more files of %s: its quota is used up", uploads_service(u), u->domain));
     arena_finish(&a);
 }
@@ -290,8 +289,7 @@ static void begin(struct upload *f)
 static void expire(struct uploads *u)
 {
     struct list_node *at, *next;
-    LIST_EACH(at, next, &u->files)
-    {
+    LIST_EACH (at, next, &u->files) {
         struct upload *f = CONTAINER_OF(at, struct upload, node);
         if (f->deadline <= now(u))
             fail(f, UPLOAD_LATE, STR("it took too long"), STR_NONE);
@@ -307,8 +305,7 @@ static void fail_all(struct uploads *u, enum upload_failure kind, const char *wh
 static void start_some(struct uploads *u)
 {
     struct list_node *at, *next;
-    LIST_EACH(at, next, &u->files)
-    {
+    LIST_EACH (at, next, &u->files) {
         struct upload *f = CONTAINER_OF(at, struct upload, node);
         if (u->running >= UPLOADS_AT_ONCE || u->state != SERVICE_FOUND)
             return;
@@ -367,8 +364,7 @@ static void sum_of(const struct event *ev, uint8_t out[SHA256_BYTES])
 static struct upload *same_file(struct uploads *u, const uint8_t sum[SHA256_BYTES])
 {
     struct list_node *at, *next;
-    LIST_EACH(at, next, &u->files)
-    {
+    LIST_EACH (at, next, &u->files) {
         struct upload *f = CONTAINER_OF(at, struct upload, node);
         if (memcmp(f->sum, sum, SHA256_BYTES) == 0 && f->event_count < UPLOADS_EVENTS)
             return f;
@@ -517,8 +513,11 @@ void uploads_stat(const struct uploads *u, struct uploads_stat *out)
 struct str uploads_status(const struct uploads *u, struct arena *a)
 {
     static const char *const words[] = {
-        [SERVICE_UNKNOWN] = "not yet looked for", [SERVICE_ITEMS] = "looking for the upload service",
-        [SERVICE_FINDING] = "looking for the upload service", [SERVICE_FOUND] = "", [SERVICE_NONE] = "none",
+        [SERVICE_UNKNOWN] = "not yet looked for",
+        [SERVICE_ITEMS] = "looking for the upload service",
+        [SERVICE_FINDING] = "looking for the upload service",
+        [SERVICE_FOUND] = "",
+        [SERVICE_NONE] = "none",
     };
     const char *where = u->state == SERVICE_FOUND ? u->service : words[u->state];
     return arena_printf(a, "%s; %" PRIu64 " sent, %" PRIu64 " used again, %" PRIu64 " failed, %zu waiting%s%s",

@@ -40,9 +40,9 @@ struct uploads_host { // what it needs of its owner; none of them calls back at 
     enum err (*send)(void *ud, const struct http_request *r, http_done *done, void *done_ud, struct http_call **out,
                      struct errmsg *msg); // as http_send()
     void (*cancel)(void *ud, struct http_call *call);
-    void (*done)(void *ud, const struct event *ev);  // the event is ready to go on
-    void (*notice)(void *ud, struct str text);       // for the admins, once an outage
-    void (*changed)(void *ud);                       // uploads_work() is to be called
+    void (*done)(void *ud, const struct event *ev); // the event is ready to go on
+    void (*notice)(void *ud, struct str text);      // for the admins, once an outage
+    void (*changed)(void *ud);                      // uploads_work() is to be called
 };
 
 struct uploads;

@@ -72,10 +72,10 @@ struct uploads {
     bool up;
 
     enum uploads_service state;
-    char *service;    // owned; SERVICE_FOUND
-    uint64_t max;     // bytes it takes
-    int64_t find_at;  // SERVICE_NONE: when it is looked for again
-    char *why;        // owned: what is wrong with it, for people; NULL: nothing is known to be
+    char *service;   // owned; SERVICE_FOUND
+    uint64_t max;    // bytes it takes
+    int64_t find_at; // SERVICE_NONE: when it is looked for again
+    char *why;       // owned: what is wrong with it, for people; NULL: nothing is known to be
     struct upload_candidate candidates[UPLOAD_ITEMS + 1];
     size_t candidate_count, unanswered;
 

@@ -80,9 +80,9 @@ enum err gateway_send(struct gateway *g, const struct event *ev, struct arena *a
 // too; ERR_TIMEOUT or ERR_OFFLINE (the link went down) with `iq` NULL. It may ask anew.
 typedef void gateway_answer(void *ud, enum err e, struct str text, const struct xml_node *iq);
 
-struct gateway_request { // borrowed for the call
-    struct str to;       // a JID: only from there an answer counts
-    const char *type;    // "get" or "set"
+struct gateway_request {                             // borrowed for the call
+    struct str to;                                   // a JID: only from there an answer counts
+    const char *type;                                // "get" or "set"
     void (*payload)(struct xml_writer *w, void *ud); // writes the one child
     int64_t timeout;                                 // ms
     gateway_answer *answer;

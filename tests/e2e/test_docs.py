@@ -193,7 +193,7 @@ async def attaches(server, configuration):
 
 async def test_prosody_by_its_snippets():
     section = SERVERS[SERVERS.index("\n## Prosody\n"):]
-    component, general = [body for _, body in blocks(section, "lua")]
+    component, general = [body for _, body in blocks(section, "lua")][:2]
     await attaches(DocumentedProsody((general, component)), component_of("## Prosody"))
 
 
@@ -205,6 +205,17 @@ async def test_ejabberd_with_tls_by_its_snippets():
     listener, component = [body for _, body in blocks(SERVERS[SERVERS.index("\n### With TLS\n"):], "yaml")][:2]
     assert "tls: true" in listener and "tls:" in component
     await attaches(DocumentedEjabberd(listener, tls=True), component)
+
+
+def test_ejabberd_uploads_by_its_snippet(tmp_path):
+    """test_upload.py proves what it has of this: so what it has is what is shown."""
+    shown = yaml.load(first(SERVERS, "## Pictures and files", "yaml"), Yaml12)
+    server = servers.Ejabberd(tmp_path, components={"bridge.example.org": "x"}, uploads="open")
+    server.configure()
+    has = yaml.load((tmp_path / "ejabberd.yml").read_text(), Yaml12)
+    assert has["acl"]["spandrel"] == shown["acl"]["spandrel"]
+    assert has["access_rules"]["upload"] == shown["access_rules"]["upload"]
+    assert has["modules"]["mod_http_upload"]["access"] == shown["modules"]["mod_http_upload"]["access"] == "upload"
 
 
 # What the documents show, played.
@@ -287,7 +298,7 @@ class Player:
 @pytest.fixture(scope="module")
 def documented_prosody():
     section = SERVERS[SERVERS.index("\n## Prosody\n"):]
-    component, general = [body for _, body in blocks(section, "lua")]
+    component, general = [body for _, body in blocks(section, "lua")][:2]
     with DocumentedProsody((general, component)) as server:
         yield server
 

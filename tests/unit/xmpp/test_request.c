@@ -250,7 +250,8 @@ static void what_does_not_fit_was_not_asked(void **state)
 static void a_service_says_what_it_takes(void **state)
 {
     struct asker *a = *state;
-    answered(a, DISCO "<feature var='urn:xmpp:http:upload:0'/>" FORM("urn:xmpp:http:upload:0", "10485760") "</query></iq>");
+    answered(a, DISCO
+             "<feature var='urn:xmpp:http:upload:0'/>" FORM("urn:xmpp:http:upload:0", "10485760") "</query></iq>");
     assert_true(a->info.offered);
     assert_int_equal(a->info.max, 10485760);
 }
@@ -258,8 +259,8 @@ static void a_service_says_what_it_takes(void **state)
 static void a_service_that_says_little(void **state)
 {
     struct asker *a = *state;
-    answered(a, DISCO FORM("urn:xmpp:other", "5") "<feature var='urn:xmpp:http:upload:0'/>"
-                    FORM("urn:xmpp:http:upload:0", "-1") "</query></iq>");
+    answered(a, DISCO FORM("urn:xmpp:other", "5") "<feature var='urn:xmpp:http:upload:0'/>" FORM(
+                    "urn:xmpp:http:upload:0", "-1") "</query></iq>");
     assert_true(a->info.offered);
     assert_true(a->info.max == UINT64_MAX);
 }
