@@ -132,6 +132,22 @@ static void words(struct mqtt_builder *b, struct mqtt_reading *r)
     r->off_word = good ? off : STR("off");
 }
 
+// Each message is one, of which users are told; not of a storm of them.
+static enum err add_event(struct mqtt_builder *b, uint16_t reading)
+{
+    enum { EVENT_EVERY = 10 * 1000 };
+    struct mqtt_alert *r = mqtt_spec_add_alert(b->spec);
+
+    if (!r)
+        return err_set(b->msg, ERR_LIMIT, "more than %d events", MQTT_SPEC_ALERTS);
+    r->reading = reading;
+    r->kind = MQTT_ALERT_EVENT;
+    r->every = EVENT_EVERY;
+    b->spec->readings[reading].headline = false;
+    b->spec->readings[reading].aside = true;
+    return ERR_OK;
+}
+
 enum err mqtt_builder_reading(struct mqtt_builder *b, const char *suffix, const char *topic, const char *template,
                               uint16_t *out)
 {
@@ -156,7 +172,7 @@ enum err mqtt_builder_reading(struct mqtt_builder *b, const char *suffix, const 
     r->nul_empty = json_is_true(json_object_get(b->entity, "nul_empty"));
     words(b, r);
     *out = (uint16_t)(b->spec->reading_count - 1);
-    return ERR_OK;
+    return json_is_true(json_object_get(b->entity, "event")) ? add_event(b, *out) : ERR_OK;
 }
 
 // Where the device repeats what it has accepted.

@@ -108,12 +108,16 @@ static struct str choice_list(const struct mqtt_control *c, struct arena *a)
 static enum err set_choice(const struct mqtt_device *d, const struct mqtt_control *c, struct str v, struct arena *a,
                            struct mqtt_request *out, struct errmsg *msg)
 {
+    const struct str *found = NULL;
+
     (void)d;
     for (size_t i = 0; i < c->choice_count; i++)
-        if (str_case_eq(c->choices[i], v)) {
-            out->payload = out->wanted = c->choices[i];
-            return ERR_OK;
-        }
+        if (str_eq(c->choices[i], v) || (!found && str_case_eq(c->choices[i], v)))
+            found = &c->choices[i];
+    if (found) {
+        out->payload = out->wanted = *found;
+        return ERR_OK;
+    }
     return err_set(msg, ERR_NOTACCEPTABLE, STR_FMT " can be " STR_FMT, STR_ARG(c->name), STR_ARG(choice_list(c, a)));
 }
 

@@ -89,10 +89,11 @@ const struct conf_item mqtt_schema[] = {
      .doc = "How many messages the broker may send before the bridge has stored the first of them (MQTT 5)."},
     {.name = "packet_maximum",
      .type = CONF_SIZE,
-     .dflt = "256kB",
      .min = 1000,
      .max = 268435455,
-     .doc = "Largest message taken; the broker is told (MQTT 5), and what is larger all the same is dropped."},
+     .doc = "Largest message taken; the broker is told (MQTT 5), and what is larger all the same is dropped. Default: "
+            "256kB, or 4MB where Zigbee2MQTT describes all its devices in one.",
+     .example = "1MB"},
     {.name = "birth", .type = CONF_MAP, .sub = birth_schema, .doc = "Lets others see whether the bridge is connected."},
     {.name = "devices",
      .type = CONF_NAMED,
@@ -102,7 +103,9 @@ const struct conf_item mqtt_schema[] = {
     {.name = "discovery",
      .type = CONF_MAP,
      .sub = mqtt_model_discovery_schema,
-     .doc = "Devices that announce themselves in the way of Home Assistant."},
+     .doc =
+         "Devices that announce themselves, in the way of Home Assistant or another. What is said here of limits and "
+         "rights holds for all ways."},
     {.name = NULL},
 };
 
@@ -244,6 +247,17 @@ static void take_birth(const struct conf_value *birth, struct mqtt_link_config *
     cfg->will_payload = conf_cstr(conf_get(birth, "offline"));
 }
 
+static size_t packet_maximum(const struct conf_value *section)
+{
+    enum { USUAL = 256 * 1000, OF_LISTS = 4 * 1000 * 1000 };
+    const struct conf_value *given = conf_get(section, "packet_maximum");
+    const struct conf_value *z2m = conf_get(conf_get(section, "discovery"), "zigbee2mqtt");
+
+    if (conf_is_set(given))
+        return (size_t)conf_int(given);
+    return conf_bool(conf_get(z2m, "enabled")) ? OF_LISTS : USUAL;
+}
+
 enum err mqtt_conf_read(const struct conf_value *section, const char *instance, struct conf_report *report,
                         struct mqtt_link_config *out)
 {
@@ -265,7 +279,7 @@ enum err mqtt_conf_read(const struct conf_value *section, const char *instance, 
         .keepalive_s = (unsigned)(conf_int(conf_get(section, "keepalive")) / 1000),
         .session_expiry_s = (unsigned)(conf_int(conf_get(section, "session_expiry")) / 1000),
         .receive_maximum = (unsigned)conf_int(conf_get(section, "receive_maximum")),
-        .packet_maximum = (size_t)conf_int(conf_get(section, "packet_maximum")),
+        .packet_maximum = packet_maximum(section),
     };
     take_tls(conf_get(section, "tls"), &cfg);
     take_birth(conf_get(section, "birth"), &cfg);

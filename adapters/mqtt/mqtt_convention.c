@@ -5,6 +5,8 @@
 
 const struct mqtt_convention *const mqtt_conventions[MQTT_CONVENTIONS] = {
     &mqtt_hass,
+    &mqtt_homie,
+    &mqtt_z2m,
 };
 
 size_t mqtt_convention_of(struct str key)

@@ -11,27 +11,40 @@
  * another's.
  *
  * A device (`mqtt_found.device`): name, model, manufacturer, sw_version, serial_number, suggested_area,
- * configuration_url; and of our own
- *   "~"                        begin of its topics: "~" in front of a topic below stands for it
- *   "class"                    chooses the icon, else the components do ("light")
- *   "availability",            as of an entity, for the whole device; mode "all" where none is given (of an entity:
- *   "availability_mode",       "latest"). "expire_after" in seconds
- *   "expire_after"
- *   "disabled": true           is offline, whatever is heard
- *   "listen": ["~/$alert/+"]   filters under "~" (at most 4) whose messages the convention wants to see: subscribed
- * when the device is there, so that the broker replays them then One entry of "availability": topic, value_template,
- * payload_available, payload_not_available (online, offline, also as {"state": ...}); or in place of these payloads
- * "words", a set of them that says more (see mqtt_availability.c): "homie", "homie-root".
+ * configuration_url, expire_after (s), availability and availability_mode as of an entity (but "all" where no mode is
+ * given); and of our own:
+ *
+ * - "~": begin of its topics. "~" in front of any topic below stands for it.
+ *
+ * - "class": chooses the icon; else the components do ("light").
+ *
+ * - "disabled": true: it is offline, whatever is heard.
+ *
+ * - "listen": ["~/$alert/+"]: filters under "~" (at most 4) whose messages the convention wants to see; subscribed when
+ * the device is there, so that the broker replays them then.
+ *
+ * One entry of "availability": topic, value_template, payload_available, payload_not_available ("online", "offline",
+ * also as {"state": ...}); or in place of these payloads "words": "homie" or "homie-root", see mqtt_availability.c.
  *
  * An entity (`mqtt_found.entities`): "platform" is one of the components in mqtt_component.c, each of which says what
  * it takes. For all: "name" (label, and what is typed is made of it), state_topic, value_template (a template or a
  * plain path, "ENERGY.Power"; without it the payload is the value), command_topic, command_template (fixed text around
  * "{{ value }}"), entity_category (no headline, and not meant by "on" alone), device_class, unit_of_measurement, ...;
- * and of our own "state_words": [ON, OFF]   how the two states of a binary_sensor or switch are called "target_topic"
- * of a control: the device repeats there what it has accepted, which confirms it "unbounded": true          a number
- * without "min" or "max" is open on that side "confirm": false           the state says nothing in time: a command is
- * done when the broker has it "nul_empty": true          a text whose empty value is one byte 0x00 "qos": 0 of the
- * command, else 1 */
+ * and of our own:
+ *
+ * - "state_words": [ON, OFF]: how the two states of a binary_sensor or switch are called.
+ *
+ * - "target_topic": of a control: the device repeats there what it has accepted, which confirms it.
+ *
+ * - "unbounded": true: a number without "min" or "max" is open on that side.
+ *
+ * - "confirm": false: the state says nothing in time: a command is done when the broker has it.
+ *
+ * - "event": true: of a sensor or binary_sensor: each message says that something happened, which users are told.
+ *
+ * - "qos": 0: of the command; else 1.
+ *
+ * - "nul_empty": true: a text whose empty value is one byte 0x00. */
 #ifndef SPANDREL_MQTT_CONVENTION_H
 #define SPANDREL_MQTT_CONVENTION_H
 
@@ -41,7 +54,7 @@
 #include "text/json.h"
 
 enum {
-    MQTT_CONVENTIONS = 1,               // in mqtt_conventions[]
+    MQTT_CONVENTIONS = 3,               // in mqtt_conventions[]
     MQTT_DISCOVERY_ENTITIES = 128,      // of one device
     MQTT_DISCOVERY_PAYLOAD = 16 * 1024, // bytes of one text below
 };
@@ -63,9 +76,11 @@ struct mqtt_sink {
     enum err (*found)(struct mqtt_sink *s, const struct mqtt_found *found);
     // A source describes nothing any more: its part goes, and with the last part the device.
     void (*gone)(struct mqtt_sink *s, struct str source);
+    // Something else from this source cannot be taken; as an error of message().
+    void (*refused)(struct mqtt_sink *s, struct str source, enum err e, const char *why);
     // The device is there still, as it was: for rest().
     void (*keep)(struct mqtt_sink *s, struct str key);
-    // Devices of this convention that were neither found nor kept in this call are gone.
+    // Devices of this convention that were not kept before in this call are gone. For conventions of one voice.
     void (*rest)(struct mqtt_sink *s);
     // Something that the device wants to be seen (shown as `dnd`, and told once) until it is raised with an empty text.
     // `live`: not a retained message, which is no news.
@@ -112,5 +127,11 @@ struct str mqtt_convention_dump(const json_t *v, struct arena *a);
 size_t mqtt_convention_depth(struct str text);
 
 extern const struct mqtt_convention mqtt_hass;
+extern const struct mqtt_convention mqtt_homie;
+extern const struct mqtt_convention mqtt_z2m;
+
+// Their items of the section `discovery`.
+extern const struct conf_item mqtt_homie_schema[];
+extern const struct conf_item mqtt_z2m_schema[];
 
 #endif

@@ -11,13 +11,14 @@ const struct conf_item mqtt_model_discovery_schema[] = {
     {.name = "enabled",
      .type = CONF_BOOL,
      .dflt = "false",
-     .doc = "Whether devices are made from Home Assistant's discovery messages (Zigbee2MQTT, ESPHome, Tasmota, ...)."},
+     .doc = "Whether devices are made from Home Assistant's discovery messages (ESPHome, Zigbee2MQTT, Tasmota, ...)."},
     {.name = "prefix", .type = CONF_STR, .dflt = "homeassistant", .doc = "Topic under which they are published."},
     {.name = "allow",
      .type = CONF_LIST,
      .of = CONF_STR,
      .doc = "Topic filters: what a discovered device may listen and write to. Whoever can publish under the prefix can "
-            "make devices, so nothing is allowed that is not named here.",
+            "make devices, so nothing is allowed that is not named here. Devices of Homie and Zigbee2MQTT may use "
+            "what lies under their own prefix, where this is not given.",
      .example = "[\"zigbee2mqtt/#\"]"},
     {.name = "command_topics",
      .type = CONF_LIST,
@@ -41,6 +42,12 @@ const struct conf_item mqtt_model_discovery_schema[] = {
      .dflt = "60",
      .doc = "New devices a minute, once `max_devices` have been made since the start."},
     MQTT_TELLING_ITEMS,
+    {.name = "homie", .type = CONF_MAP, .sub = mqtt_homie_schema, .doc = "Devices of the Homie convention."},
+    {.name = "zigbee2mqtt",
+     .type = CONF_MAP,
+     .sub = mqtt_z2m_schema,
+     .doc = "Devices of Zigbee2MQTT, by its own messages. In place of its announcements for Home Assistant, not beside "
+            "them."},
     {.name = NULL},
 };
 
@@ -67,6 +74,26 @@ static void read_filters(struct mqtt_discovery *d, const struct conf_value *sect
     }
 }
 
+// Where `allow` is given, it holds for conventions that would need none.
+static void check_allow(const struct mqtt_discovery *d, const struct conf_value *section, struct conf_report *report)
+{
+    struct arena scratch;
+
+    arena_init(&scratch, 0);
+    for (size_t i = 0; i < MQTT_CONVENTIONS && d->allow_count; i++) {
+        if (!d->speakers[i] || !mqtt_conventions[i]->covers)
+            continue;
+        char *topic = arena_cstr(&scratch, mqtt_conventions[i]->filter(d->speakers[i], 0, &scratch));
+        for (char *c = topic; *c; c++)
+            *c = *c == '+' ? 'x' : *c;
+        if (!mqtt_discovery_may_read(d, i, str_c(topic)))
+            conf_warn(report, conf_get(section, "allow"),
+                      "`allow` leaves out what %s uses (%s): its devices are refused", mqtt_conventions[i]->name,
+                      topic);
+    }
+    arena_finish(&scratch);
+}
+
 struct mqtt_discovery *mqtt_discovery_create(const struct conf_value *section, struct conf_report *report)
 {
     struct mqtt_discovery *d = MEM_NEW(struct mqtt_discovery);
@@ -81,6 +108,7 @@ struct mqtt_discovery *mqtt_discovery_create(const struct conf_value *section, s
     read_filters(d, section, report);
     for (size_t i = 0; i < MQTT_CONVENTIONS; i++)
         d->speakers[i] = mqtt_conventions[i]->create(section, report);
+    check_allow(d, section, report);
     if (conf_errors(report) == before)
         return d;
     mqtt_discovery_destroy(d);

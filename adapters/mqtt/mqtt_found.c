@@ -414,9 +414,13 @@ static enum err on_found(struct mqtt_sink *s, const struct mqtt_found *found)
     struct errmsg why = {""};
     enum err e = accept(m, found, &why);
 
-    on_keep(s, found->key); // also where it is refused: what was there before stays
     note(m, found->source, e, why.text);
     return e;
+}
+
+static void on_refused(struct mqtt_sink *s, struct str source, enum err e, const char *why)
+{
+    note(hearing_of(s)->m, source, e, why);
 }
 
 static void on_gone(struct mqtt_sink *s, struct str source)
@@ -433,14 +437,9 @@ static void on_rest(struct mqtt_sink *s)
     struct hearing *h = hearing_of(s);
     struct mqtt_device *d;
 
-    for (uint32_t at = 0; (d = mqtt_registry_next(&h->m->registry, &at));) {
-        if (!d->entities || mqtt_convention_of(mqtt_device_key(d)) != h->convention)
-            continue;
-        if (!d->named)
+    for (uint32_t at = 0; (d = mqtt_registry_next(&h->m->registry, &at));)
+        if (d->entities && !d->named && mqtt_convention_of(mqtt_device_key(d)) == h->convention)
             mqtt_life_forget(h->m, d);
-        else
-            d->named = false;
-    }
 }
 
 static void on_raised(struct mqtt_sink *s, struct str key, struct str id, struct str text, bool live)
@@ -461,13 +460,25 @@ static void on_said(struct mqtt_sink *s, struct str key, struct str text)
         mqtt_tell_said(m, d, text);
 }
 
+// Before a list of all devices: none is named yet.
+static void name_none(struct mqtt_model *m)
+{
+    struct mqtt_device *d;
+
+    for (uint32_t at = 0; (d = mqtt_registry_next(&m->registry, &at));)
+        d->named = false;
+}
+
 static struct hearing hear(struct mqtt_model *m, size_t convention)
 {
+    if (mqtt_conventions[convention]->one_voice)
+        name_none(m);
     return (struct hearing){
         .sink = {.arena = &m->scratch,
                  .now = m->t.now,
                  .found = on_found,
                  .gone = on_gone,
+                 .refused = on_refused,
                  .keep = on_keep,
                  .rest = on_rest,
                  .raised = on_raised,

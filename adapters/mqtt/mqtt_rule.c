@@ -37,6 +37,8 @@ bool mqtt_rule_check(struct mqtt_device *d, uint16_t alert, bool first, bool cha
     const struct mqtt_alert *r = &d->spec->alerts[alert];
     struct mqtt_alarm *m = &mqtt_device_alarms(d)[alert];
 
+    if (r->kind == MQTT_ALERT_EVENT) // an empty one says that it is over
+        return !snapshot && mqtt_status_value(d, r->reading, a).n && !too_soon(r, m, now) && told(m, now);
     if (r->kind == MQTT_ALERT_CHANGE)
         return changed && !first && !snapshot && !too_soon(r, m, now) && told(m, now);
     bool holds = condition(d, r, m->active, a), news = holds && !m->active;
@@ -50,6 +52,8 @@ static struct str own_text(const struct mqtt_device *d, const struct mqtt_alert 
 {
     struct str name = d->spec->readings[r->reading].name, value = mqtt_status_reading(d, r->reading, a);
 
+    if (r->kind == MQTT_ALERT_EVENT)
+        return arena_printf(a, STR_FMT ": " STR_FMT, STR_ARG(name), STR_ARG(value));
     if (r->kind == MQTT_ALERT_EQUALS)
         return arena_printf(a, STR_FMT " is " STR_FMT, STR_ARG(name), STR_ARG(value));
     if (r->kind == MQTT_ALERT_CHANGE)
@@ -112,8 +116,11 @@ struct str mqtt_rule_text(const struct mqtt_device *d, uint16_t alert, struct ar
 
 struct str mqtt_rule_key(const struct mqtt_device *d, uint16_t alert, struct arena *a)
 {
-    static const char signs[] = {
-        [MQTT_ALERT_ABOVE] = '>', [MQTT_ALERT_BELOW] = '<', [MQTT_ALERT_EQUALS] = '=', [MQTT_ALERT_CHANGE] = '~'};
+    static const char signs[] = {[MQTT_ALERT_ABOVE] = '>',
+                                 [MQTT_ALERT_BELOW] = '<',
+                                 [MQTT_ALERT_EQUALS] = '=',
+                                 [MQTT_ALERT_CHANGE] = '~',
+                                 [MQTT_ALERT_EVENT] = '!'};
     const struct mqtt_alert *r = &d->spec->alerts[alert];
     struct str name = d->spec->readings[r->reading].name;
 

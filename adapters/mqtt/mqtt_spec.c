@@ -107,8 +107,8 @@ bool mqtt_spec_topic(struct mqtt_spec *s, const struct mqtt_pattern *p, uint16_t
 
 struct mqtt_spec_mark mqtt_spec_mark(const struct mqtt_spec *s)
 {
-    return (struct mqtt_spec_mark){s->topic_count, s->availability_count, s->reading_count, s->control_count,
-                                   s->file_count};
+    return (struct mqtt_spec_mark){s->topic_count,   s->availability_count, s->reading_count,
+                                   s->control_count, s->file_count,         s->alert_count};
 }
 
 void mqtt_spec_rewind(struct mqtt_spec *s, struct mqtt_spec_mark mark)
@@ -118,6 +118,7 @@ void mqtt_spec_rewind(struct mqtt_spec *s, struct mqtt_spec_mark mark)
     s->reading_count = mark.readings;
     s->control_count = mark.controls;
     s->file_count = mark.files;
+    s->alert_count = mark.alerts;
 }
 
 static uint16_t collect_uses(const struct mqtt_spec *s, uint16_t topic, struct mqtt_use *out)

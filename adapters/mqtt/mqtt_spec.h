@@ -77,7 +77,7 @@ struct mqtt_control {
     unsigned qos;
 };
 
-enum mqtt_alert_kind { MQTT_ALERT_ABOVE, MQTT_ALERT_BELOW, MQTT_ALERT_EQUALS, MQTT_ALERT_CHANGE };
+enum mqtt_alert_kind { MQTT_ALERT_ABOVE, MQTT_ALERT_BELOW, MQTT_ALERT_EQUALS, MQTT_ALERT_CHANGE, MQTT_ALERT_EVENT };
 
 struct mqtt_alert {
     uint16_t reading;
@@ -155,7 +155,7 @@ struct mqtt_file *mqtt_spec_add_file(struct mqtt_spec *s);
 bool mqtt_spec_topic(struct mqtt_spec *s, const struct mqtt_pattern *p, uint16_t *out);
 // How much was added; and back to it, after an addition that failed halfway.
 struct mqtt_spec_mark {
-    uint16_t topics, availability, readings, controls, files;
+    uint16_t topics, availability, readings, controls, files, alerts;
 };
 struct mqtt_spec_mark mqtt_spec_mark(const struct mqtt_spec *s);
 void mqtt_spec_rewind(struct mqtt_spec *s, struct mqtt_spec_mark mark);

@@ -14,8 +14,8 @@ static const struct conf_item schema[] = {
     {.name = NULL},
 };
 
-static const char settings[] =
-    "discovery: {enabled: true, allow: ['z/#', 'homie/#'], command_topics: ['z/#', 'homie/#']}";
+static const char settings[] = "discovery: {enabled: true, allow: ['z/#', 'homie/#'], command_topics: ['z/#', "
+                               "'homie/#'], homie: {enabled: true}, zigbee2mqtt: {enabled: true, base: z}}";
 
 static struct mqtt_discovery *discovery;
 static size_t convention; // that speaks
@@ -59,7 +59,8 @@ static enum err found(struct mqtt_sink *sink, const struct mqtt_found *found)
     struct mqtt_entities *none = mqtt_entities_create(), *e = mqtt_entities_with(none, found);
 
     mqtt_entities_destroy(none);
-    FUZZ_CHECK(found->key.n > 3 && utf8_xml_valid(found->key) && mqtt_convention_of(found->key) == convention);
+    FUZZ_CHECK(found->key.n > 3 && found->source.n > 0 && utf8_xml_valid(found->key) &&
+               mqtt_convention_of(found->key) == convention);
     if (!e)
         return ERR_LIMIT;
     struct mqtt_spec *s = mqtt_entities_spec(e, &context, NULL);
@@ -75,6 +76,12 @@ static void gone(struct mqtt_sink *sink, struct str source)
 {
     (void)sink;
     FUZZ_CHECK(source.n > 0);
+}
+
+static void refused(struct mqtt_sink *sink, struct str source, enum err e, const char *why)
+{
+    (void)sink;
+    FUZZ_CHECK(source.n > 0 && e != ERR_OK && *why);
 }
 
 static void keep(struct mqtt_sink *sink, struct str key)
@@ -104,7 +111,7 @@ static void said(struct mqtt_sink *sink, struct str key, struct str text)
 }
 
 static struct mqtt_sink sink = {
-    .found = found, .gone = gone, .keep = keep, .rest = rest, .raised = raised, .said = said};
+    .found = found, .gone = gone, .refused = refused, .keep = keep, .rest = rest, .raised = raised, .said = said};
 
 static void hear(struct str topic, struct str payload, bool retain)
 {
