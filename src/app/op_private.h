@@ -26,6 +26,15 @@ enum err op_revoke(struct operation_call *c, struct errmsg *msg);
 enum err op_rules(struct operation_call *c, struct errmsg *msg);
 enum err op_subscriptions(struct operation_call *c, struct errmsg *msg);
 
+// op_delivery.c: what is on its way, and what became of it
+enum err op_dead(struct operation_call *c, struct errmsg *msg);
+enum err op_discard(struct operation_call *c, struct errmsg *msg);
+enum err op_explain(struct operation_call *c, struct errmsg *msg);
+enum err op_queue(struct operation_call *c, struct errmsg *msg);
+enum err op_replay(struct operation_call *c, struct errmsg *msg);
+enum err op_retry(struct operation_call *c, struct errmsg *msg);
+enum err op_trace(struct operation_call *c, struct errmsg *msg);
+
 // The identity that `text` means to the caller: a JID, a localpart, a name (if but one has it), or what an adapter
 // resolves. Borrowed until the next step.
 enum err op_identity(struct operation_call *c, struct str text, struct identity_view *out, struct errmsg *msg);

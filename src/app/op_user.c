@@ -242,6 +242,16 @@ static void summary(struct operation_call *c)
 }
 
 // Of each link that has had a file to send.
+static void deliveries_line(struct operation_call *c)
+{
+    size_t queued = 0, refused = 0, at = 0;
+    for (struct lane_view l; bridge_next_lane(c->hub->bridge, &at, &l);) {
+        queued += l.queued + l.later;
+        refused += (size_t)(l.dead + l.expired) + l.retrying;
+    }
+    answer_say(c->answer, "Messages on their way: %zu ('queue'), not delivered: %zu ('dead').", queued, refused);
+}
+
 static void uploads_line(struct operation_call *c)
 {
     for (size_t i = 0; i < c->hub->link_count; i++) {
@@ -262,6 +272,7 @@ static void totals(struct operation_call *c)
                "Identities: %zu (quarantined: %zu), users: %zu, subscriptions: %zu, registrations: %zu, requests under "
                "way: %zu.",
                s.identities, s.quarantined, s.users, s.subscriptions, s.registrations, s.pending);
+    deliveries_line(c);
     uploads_line(c);
     struct store_stat st;
     store_stat(c->hub->store, &st);

@@ -103,8 +103,8 @@ enum err ask_restore(struct bridge *b, const struct row *row)
     struct str domain = str_c(component_of(b, component)->domain);
     list_push(&a->lost, &lost->node);
     a->count++;
-    if (!jid_parse(&lost->arena, row->user, &lost->bounce.user) &&
-        !jid_make(&lost->arena, row->local, domain, STR_NONE, &lost->bounce.to))
+    if (!jid_parse(&lost->arena, arena_dup(&lost->arena, row->user), &lost->bounce.user) &&
+        !jid_make(&lost->arena, arena_dup(&lost->arena, row->local), domain, STR_NONE, &lost->bounce.to))
         return ERR_OK;
     drop(a, lost);
     return ERR_BADREQ;

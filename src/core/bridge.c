@@ -346,6 +346,7 @@ static const struct north_entry from_app[EV_COUNT] = {
     [EV_TICK] = {tick_in, true},
     [EV_SHUTDOWN] = {shutdown_in, true},
     [EV_LOADED] = {loaded_in, true},
+    [EV_RETRY] = {retry_in, true},
     [EV_REPLAY] = {replay_in, true},
     [EV_DISCARD] = {discard_in, true},
     [EV_CONGESTED] = {component_congestion, true},

@@ -118,6 +118,51 @@ struct subscription_view {
 bool bridge_next_subscription(const struct bridge *b, const struct jid *user, uint32_t *at,
                               struct subscription_view *out);
 
+/* What is on its way (docs/delivery.md). */
+
+// accepted == settled + dead + expired + queued + retrying, where each record has one user. Of the lane since it is
+// there, but for those that tell the present.
+struct lane_view {
+    struct str adapter;
+    uint16_t component;
+    uint64_t accepted, settled, dead, expired;
+    size_t queued;       // not settled
+    size_t in_flight;    // of these handed to the server, which has not confirmed them
+    size_t held;         // confirmed, and held until that can be trusted
+    size_t retrying;     // letters
+    size_t bytes;        // of the text of what is queued
+    size_t parked;       // answers to the adapter that wait for room
+    size_t later;        // messages without a promise that wait for the server, in memory
+    uint64_t later_lost; // for want of room
+    int64_t oldest;      // ms since the oldest that is queued was accepted
+    bool up, full;       // the component's link; its bound is reached
+};
+// Walks the adapters that have promised something or keep something for later: start with *at = 0; false at the end.
+bool bridge_next_lane(const struct bridge *b, size_t *at, struct lane_view *out);
+
+struct letter_view {
+    uint64_t number, record;
+    struct str adapter, local, domain, user, id, why; // local, domain: of the contact
+    enum letter_state state;
+    unsigned attempts;
+    int64_t since; // wall ms
+    int64_t next;  // ms until its next try, or until it counts as delivered; INT64_MAX: none
+};
+// Walks the letters by number: start with *at = 0; false at the end.
+bool bridge_next_letter(const struct bridge *b, uint64_t *at, struct letter_view *out);
+const char *letter_state_name(enum letter_state state);
+
+enum trace { TRACE_UNKNOWN, TRACE_WAITS, TRACE_SENT, TRACE_HELD, TRACE_SETTLED };
+
+struct trace_view {
+    struct str adapter;
+    uint64_t record;
+    enum trace state;
+    int64_t age; // ms since it was accepted
+};
+// Where the message with this stanza id is, over all adapters; false at the end.
+bool bridge_trace(const struct bridge *b, struct str id, size_t *at, struct trace_view *out);
+
 // Whether a rule could be added by GRANT now: ERR_CONF with what is wrong with it.
 enum err bridge_check_rule(const struct bridge *b, struct str rule, struct errmsg *msg) MUST_CHECK;
 // Whether `user` (a full JID) is in the room `room` under the nick that is its resource (XEP-0410).

@@ -164,7 +164,7 @@ north_handler message_step, typing_in, command_in, subject_in, bounce_in;
 north_handler room_join_in, room_part_in;
 north_handler register_in, unregister_in;
 north_handler component_link_up, component_link_down, component_congestion;
-north_handler fenced_in, loaded_in, replay_in, discard_in;
+north_handler fenced_in, loaded_in, retry_in, replay_in, discard_in;
 north_handler offer_in, withdraw_in, approve_in, forget_in, grant_in, revoke_in, tick_in, shutdown_in;
 
 south_handler presence_changed, message_out, room_join_out, room_part_out, subject_out;
@@ -205,8 +205,9 @@ void deliver_restored(struct bridge *b);
 void window_finish(struct window *w);
 
 /* letter_step.c: what came back. */
+// `id`: whose record it is, NULL when it is gone.
 void letter_expired(struct bridge *b, struct effects *out, struct source *s, const struct lane_record *r,
-                    struct str user);
+                    const struct identity *id, struct str user);
 // An error in answer to what the identity has sent; false when that was no record.
 bool letter_bounced(struct bridge *b, const struct event *ev, struct effects *out, const struct identity *id);
 void letter_loaded(struct bridge *b, struct effects *out, struct source *s, const struct event *ev);

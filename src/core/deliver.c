@@ -247,13 +247,14 @@ static void send_next(struct bridge *b, struct effects *out, struct source *s, s
 }
 
 // False when the step is full.
-static bool expire(struct bridge *b, struct effects *out, struct source *s, struct lane_record *r)
+static bool expire(struct bridge *b, struct effects *out, struct source *s, struct lane_record *r,
+                   const struct identity *id)
 {
     struct lane *l = s->lane;
     for (; l->target_at < l->target_count; l->target_at++) {
         if (!effects_fit(out, LETTER_EFFECTS))
             return false;
-        letter_expired(b, out, s, r, str_c(l->targets[l->target_at]));
+        letter_expired(b, out, s, r, id, str_c(l->targets[l->target_at]));
     }
     l->expired++;
     return true;
@@ -269,7 +270,7 @@ static enum progress send_head(struct bridge *b, struct effects *out, struct sou
     if (id && id->dying)
         id = NULL;
     choose_targets(b, l, r, id);
-    if (too_old(b, s, r->number) && !expire(b, out, s, r))
+    if (too_old(b, s, r->number) && !expire(b, out, s, r, id))
         return FULL;
     while (l->target_at < l->target_count) {
         if (w->count == WINDOW || (w->count && w->bytes + cost(r) > WINDOW_BYTES))

@@ -37,7 +37,8 @@
     X(FENCE, "fence")               /* n: `number` is to come back once the server has taken all that went before */   \
     X(FENCED, "fenced")             /* N: the fence `number` has come back */                                          \
     X(LOADED, "loaded")       /* O: record `number` of the lane `name`; without `id`: the end of what was read */      \
-    X(REPLAY, "replay")       /* O: try the letter `number` again now; 0: all of `to`, or of all */                    \
+    X(RETRY, "retry")         /* O: letter `number` is tried now; 0: all of `name`, an adapter or a user */            \
+    X(REPLAY, "replay")       /* O: the same, also of what nobody tries any more */                                    \
     X(DISCARD, "discard")     /* O: the letter `number` is not wanted any more; 0: as above */                         \
     X(LINK_UP, "link-up")     /* N A: a component stream or an adapter's link works */                                 \
     X(LINK_DOWN, "link-down") /* N A: it does not; `err`, `body` say why */                                            \

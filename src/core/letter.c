@@ -30,12 +30,13 @@ static struct str keep(char **to, struct str s)
 
 static struct letter *copy(const struct letter *what, struct str why)
 {
-    struct letter *l = mem_alloc(sizeof *l + what->user.n + what->id.n + why.n);
+    struct letter *l = mem_alloc(sizeof *l + what->user.n + what->id.n + what->local.n + why.n);
     char *to = l->bytes;
     *l = *what;
     list_init(&l->node);
     l->user = keep(&to, what->user);
     l->id = keep(&to, what->id);
+    l->local = keep(&to, what->local);
     l->why = keep(&to, why);
     return l;
 }

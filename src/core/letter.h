@@ -5,8 +5,7 @@
 #define SPANDREL_CORE_LETTER_H
 
 #include "base/list.h"
-#include "core/event.h"
-#include "core/row.h"
+#include "core/bridge.h"
 
 enum {
     LETTERS_MAX = 1000,
@@ -21,10 +20,10 @@ struct letter {
     uint16_t source;
     enum letter_state state;
     unsigned attempts;
-    int64_t since;            // wall ms: of the first error
-    int64_t next;             // monotonic ms: the next try, or when it counts as delivered; INT64_MAX: none
-    bool fetching;            // its text was asked for
-    struct str user, id, why; // user: a bare JID
+    int64_t since;                   // wall ms: of the first error
+    int64_t next;                    // monotonic ms: the next try, or when it counts as delivered; INT64_MAX: none
+    bool fetching;                   // its text was asked for
+    struct str user, id, why, local; // user: a bare JID; local: of the contact
     char bytes[];
 };
 
@@ -49,6 +48,5 @@ struct letter *letter_oldest(const struct letters *t);
 struct letter *letter_explain(struct letter *l, struct str why);
 // Milliseconds after which a letter is tried once more that was tried so often.
 int64_t letter_delay(unsigned attempts);
-const char *letter_state_name(enum letter_state state);
 
 #endif

@@ -24,6 +24,7 @@ static void store_letter(struct bridge *b, struct effects *out, const struct let
                                  .adapter = str_c(b->sources[l->source].name),
                                  .record = l->record,
                                  .user = arena_dup(a, l->user),
+                                 .local = arena_dup(a, l->local),
                                  .id = arena_dup(a, l->id),
                                  .state = l->state,
                                  .attempts = l->attempts,
@@ -105,13 +106,14 @@ static struct letter *make(struct bridge *b, struct effects *out, const struct l
 }
 
 void letter_expired(struct bridge *b, struct effects *out, struct source *s, const struct lane_record *r,
-                    struct str user)
+                    const struct identity *id, struct str user)
 {
     struct letter *l = make(b, out,
                             &(struct letter){.record = r->number,
                                              .source = (uint16_t)(s - b->sources),
                                              .state = LETTER_EXPIRED,
                                              .user = user,
+                                             .local = id ? identity_part(id, PART_LOCAL) : STR_NONE,
                                              .id = r->id,
                                              .why = STR("too old: the server was away too long")});
     s->lane->row_due = true;
@@ -181,6 +183,7 @@ bool letter_bounced(struct bridge *b, const struct event *ev, struct effects *ou
                                   .source = id->source,
                                   .state = LETTER_STATES, // not yet counted
                                   .user = user_jid_text(u),
+                                  .local = identity_part(id, PART_LOCAL),
                                   .id = ev->id});
     }
     if (l)
@@ -300,6 +303,18 @@ static void replay(struct bridge *b, struct effects *out, struct letter *l)
     store_letter(b, out, l, false);
 }
 
+static void retry(struct bridge *b, struct effects *out, struct letter *l)
+{
+    (void)out;
+    if (l->state == LETTER_RETRY)
+        set_next(b, l, b->now);
+}
+
+void retry_in(struct bridge *b, const struct event *ev, struct effects *out)
+{
+    each_meant(b, ev, out, retry);
+}
+
 void replay_in(struct bridge *b, const struct event *ev, struct effects *out)
 {
     each_meant(b, ev, out, replay);
@@ -329,6 +344,7 @@ enum err letter_restore(struct bridge *b, const struct row *row)
                                    : wait > LETTER_WAIT_MAX ? LETTER_WAIT_MAX
                                                             : wait),
         .user = row->user,
+        .local = row->local,
         .id = row->id,
         .why = row->text,
     };

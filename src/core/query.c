@@ -178,3 +178,115 @@ void bridge_stat(const struct bridge *b, struct bridge_stat *out)
         .bytes = mapping_bytes(&b->map) + pendings_bytes(&b->pendings) + pool_bytes(&b->rooms.pool),
     };
 }
+
+/* What is on its way */
+
+static size_t flying(const struct bridge *b, const struct source *s)
+{
+    const struct window *w = &component_of(b, s->component)->window;
+    size_t n = 0;
+    for (size_t i = 0; i < w->count; i++)
+        n += &b->sources[w->flight[i].source] == s;
+    return n;
+}
+
+// Letters about records that are not settled: these are counted as letters.
+static size_t ahead(const struct bridge *b, const struct source *s)
+{
+    size_t n = 0;
+    const struct list_node *all = &b->letters.all;
+    for (struct list_node *it = all->next; it != all; it = it->next) {
+        const struct letter *l = CONTAINER_OF(it, struct letter, node);
+        n += &b->sources[l->source] == s && l->record > s->lane->settled;
+    }
+    return n;
+}
+
+static void view_lane(const struct bridge *b, const struct source *s, struct lane_view *out)
+{
+    const struct lane *l = s->lane;
+    const struct lane_entry *oldest = lane_entry(l, l->settled + 1);
+    size_t counted = ahead(b, s), waiting = lane_queued(l);
+    uint64_t ended = l->dead + l->expired + l->retrying;
+    out->queued = waiting > counted ? waiting - counted : 0;
+    out->accepted = l->next - 1;
+    out->dead = l->dead;
+    out->expired = l->expired;
+    out->retrying = l->retrying;
+    out->settled = out->accepted - out->queued > ended ? out->accepted - out->queued - ended : 0;
+    out->in_flight = flying(b, s);
+    out->held = (size_t)(l->fenced - l->settled);
+    out->bytes = l->bytes;
+    out->parked = l->parked_count;
+    out->oldest = oldest ? b->now - oldest->at : 0;
+    out->full = deliver_full(s);
+}
+
+bool bridge_next_lane(const struct bridge *b, size_t *at, struct lane_view *out)
+{
+    while (++*at < b->source_count) {
+        const struct source *s = &b->sources[*at];
+        if (!s->lane && !s->later_count && !s->later_lost)
+            continue;
+        *out = (struct lane_view){.adapter = str_c(s->name),
+                                  .component = s->component,
+                                  .later = s->later_count,
+                                  .later_lost = s->later_lost,
+                                  .up = component_up(b, s->component)};
+        if (s->lane)
+            view_lane(b, s, out);
+        return true;
+    }
+    return false;
+}
+
+bool bridge_next_letter(const struct bridge *b, uint64_t *at, struct letter_view *out)
+{
+    const struct list_node *all = &b->letters.all;
+    for (struct list_node *it = all->next; it != all; it = it->next) {
+        const struct letter *l = CONTAINER_OF(it, struct letter, node);
+        if (l->number <= *at)
+            continue;
+        const struct source *s = &b->sources[l->source];
+        *at = l->number;
+        *out = (struct letter_view){.number = l->number,
+                                    .record = l->record,
+                                    .adapter = str_c(s->name),
+                                    .local = l->local,
+                                    .domain = str_c(component_of(b, s->component)->domain),
+                                    .user = l->user,
+                                    .id = l->id,
+                                    .why = l->why,
+                                    .state = l->state,
+                                    .attempts = l->attempts,
+                                    .since = l->since,
+                                    .next = l->next == INT64_MAX ? INT64_MAX : l->next - b->now};
+        return true;
+    }
+    return false;
+}
+
+static enum trace trace_state(const struct lane *l, uint64_t record)
+{
+    if (record <= l->settled)
+        return TRACE_SETTLED;
+    if (record <= l->fenced)
+        return TRACE_HELD;
+    return record <= l->sent ? TRACE_SENT : TRACE_WAITS;
+}
+
+bool bridge_trace(const struct bridge *b, struct str id, size_t *at, struct trace_view *out)
+{
+    while (++*at < b->source_count) {
+        const struct source *s = &b->sources[*at];
+        uint64_t record = s->lane ? lane_find(s->lane, lane_hash(id)) : 0;
+        if (!record)
+            continue;
+        *out = (struct trace_view){.adapter = str_c(s->name),
+                                   .record = record,
+                                   .state = trace_state(s->lane, record),
+                                   .age = b->now - lane_entry(s->lane, record)->at};
+        return true;
+    }
+    return false;
+}

@@ -449,6 +449,32 @@ bool store_fetched(struct store *s, const struct store_reader *reader, void *ud)
     return any;
 }
 
+struct one {
+    void (*each)(void *ud, const struct row *row);
+    void *ud;
+    uint64_t number;
+    bool found;
+};
+
+static void take_one(void *ud, const struct row *row)
+{
+    struct one *o = ud;
+    if (row->number != o->number)
+        return;
+    o->found = true;
+    o->each(o->ud, row);
+}
+
+enum err store_record(struct store *s, struct str adapter, uint64_t number,
+                      void (*each)(void *ud, const struct row *row), void *ud)
+{
+    struct one o = {each, ud, number, false};
+    (void)pthread_mutex_lock(&s->db_lock);
+    store_db_fetch(s->db, adapter, number - 1, 1, 1, take_one, &o);
+    (void)pthread_mutex_unlock(&s->db_lock);
+    return o.found ? ERR_OK : ERR_NOTFOUND;
+}
+
 void store_on_commit(struct store *s, void (*notify)(void *ud), void *ud)
 {
     s->notify = notify;

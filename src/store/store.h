@@ -62,6 +62,10 @@ struct store_reader {
 };
 bool store_fetched(struct store *s, const struct store_reader *reader, void *ud);
 
+// Hands over one record of the journal as it is on the disk, for people: waits for the thread. ERR_NOTFOUND.
+enum err store_record(struct store *s, struct str adapter, uint64_t number,
+                      void (*each)(void *ud, const struct row *row), void *ud) MUST_CHECK;
+
 // Called from the store's thread after each commit, and each try of one, and when something was fetched; must be
 // thread-safe (uv_async_send). Set before the first put.
 void store_on_commit(struct store *s, void (*notify)(void *ud), void *ud);

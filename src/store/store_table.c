@@ -31,8 +31,9 @@ static const struct store_column record[] = {
     COLUMN(TEXT, text),    COLUMN(TYPE, state),    COLUMN(TIME, stamp), COLUMN(TIME, since),
 };
 static const struct store_column letter[] = {
-    COLUMN(NUMBER, number), COLUMN(TEXT, adapter),   COLUMN(NUMBER, record), COLUMN(TEXT, user), COLUMN(TEXT, id),
-    COLUMN(LETTER, state),  COLUMN(COUNT, attempts), COLUMN(TIME, since),    COLUMN(TIME, next), COLUMN(TEXT, text),
+    COLUMN(NUMBER, number), COLUMN(TEXT, adapter), COLUMN(NUMBER, record), COLUMN(TEXT, local),
+    COLUMN(TEXT, user),     COLUMN(TEXT, id),      COLUMN(LETTER, state),  COLUMN(COUNT, attempts),
+    COLUMN(TIME, since),    COLUMN(TIME, next),    COLUMN(TEXT, text),
 };
 static const struct store_column ask[] = {
     COLUMN(NUMBER, number), COLUMN(TEXT, user),  COLUMN(TEXT, domain), COLUMN(TEXT, local),
@@ -116,9 +117,9 @@ const struct store_table store_tables[ROW_KINDS] = {
     [ROW_LETTER] =
         {
             .name = "letter",
-            .put = "INSERT OR REPLACE INTO letter VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+            .put = "INSERT OR REPLACE INTO letter VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
             .remove = "DELETE FROM letter WHERE number = ?1",
-            .load = "SELECT number, adapter, record, user, id, state, attempts, since, next, why FROM letter"
+            .load = "SELECT number, adapter, record, local, user, id, state, attempts, since, next, why FROM letter"
                     " ORDER BY number",
             .column = letter,
             .columns = COUNT(letter),
