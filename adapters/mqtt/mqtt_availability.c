@@ -151,6 +151,8 @@ static enum mqtt_verdict judge_silence(const struct mqtt_device *d, const struct
 static enum mqtt_verdict judge_presence(const struct mqtt_device *d, enum mqtt_presence sum,
                                         const struct mqtt_link_state *link, int64_t now, int64_t *again)
 {
+    if (d->heard != INT64_MIN && d->spec->expire_unless_said && sum != MQTT_PRESENCE_UNKNOWN)
+        return MQTT_VERDICT_ONLINE;
     if (d->heard != INT64_MIN)
         return judge_silence(d, link, now, again);
     // What has no topic to be heard on (a button of its own) cannot be waited for.

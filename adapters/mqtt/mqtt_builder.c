@@ -148,6 +148,38 @@ static enum err add_event(struct mqtt_builder *b, uint16_t reading)
     return ERR_OK;
 }
 
+// More topics that tell the same.
+static enum err add_sources(struct mqtt_builder *b, uint16_t reading)
+{
+    const json_t *list = json_object_get(b->entity, "state_topics");
+
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        struct mqtt_builder one = *b;
+        uint16_t at;
+        one.entity = json_array_get(list, i);
+        enum err e = mqtt_builder_listen(&one, "topic", &at);
+        struct mqtt_source *s = e == ERR_OK ? mqtt_spec_add_source(b->spec) : NULL;
+        if (e == ERR_OK && !s)
+            e = err_set(b->msg, ERR_LIMIT, "more than %d places for readings", MQTT_SPEC_SOURCES);
+        if (e != ERR_OK)
+            return e;
+        s->reading = reading;
+        s->topic = at;
+        mqtt_value_compile(&b->spec->arena, mqtt_builder_text(&one, "value_template"), &s->value);
+    }
+    return ERR_OK;
+}
+
+static void add_ignored(struct mqtt_builder *b, struct mqtt_reading *r)
+{
+    const json_t *list = json_object_get(b->entity, "ignored");
+    struct str *v = arena_zalloc(&b->spec->arena, MQTT_SPEC_IGNORED, sizeof(*v));
+
+    r->ignored = v;
+    for (size_t i = 0; i < json_array_size(list) && i < MQTT_SPEC_IGNORED; i++)
+        v[r->ignored_count++] = arena_dup(&b->spec->arena, json_text(&b->spec->arena, json_array_get(list, i)));
+}
+
 enum err mqtt_builder_reading(struct mqtt_builder *b, const char *suffix, const char *topic, const char *template,
                               uint16_t *out)
 {
@@ -171,14 +203,18 @@ enum err mqtt_builder_reading(struct mqtt_builder *b, const char *suffix, const 
     r->aside = b->minor;
     r->nul_empty = json_is_true(json_object_get(b->entity, "nul_empty"));
     words(b, r);
+    if (mqtt_builder_has(b, "ignored"))
+        add_ignored(b, r);
     *out = (uint16_t)(b->spec->reading_count - 1);
-    return json_is_true(json_object_get(b->entity, "event")) ? add_event(b, *out) : ERR_OK;
+    if (str_eq_c(str_c(topic), "state_topic"))
+        e = add_sources(b, *out);
+    return e == ERR_OK && json_is_true(json_object_get(b->entity, "event")) ? add_event(b, *out) : e;
 }
 
 // Where the device repeats what it has accepted.
 static enum err add_target(struct mqtt_builder *b, uint16_t *out)
 {
-    enum err e = mqtt_builder_reading(b, "target", "target_topic", "", out);
+    enum err e = mqtt_builder_reading(b, "target", "target_topic", "target_template", out);
 
     if (e != ERR_OK)
         return e;
@@ -203,6 +239,19 @@ enum err mqtt_builder_file(struct mqtt_builder *b, const char *topic, struct mqt
     f->topic = at;
     *out = f;
     return ERR_OK;
+}
+
+// Where the device answers to its commands, in a way of its own.
+static enum err add_answer(struct mqtt_builder *b, struct mqtt_control *c)
+{
+    struct str topic = mqtt_builder_expand(b, json_member_str(b->entity, "answer_topic"));
+
+    if (topic.n == 0)
+        return ERR_OK;
+    c->terse = true;
+    c->rpc = str_eq_c(mqtt_builder_text(b, "answer"), "rpc");
+    enum err e = mqtt_pattern_plain(&b->spec->arena, topic, &c->response, b->msg);
+    return e == ERR_OK && c->rpc ? mqtt_builder_template(b, c) : e;
 }
 
 enum err mqtt_builder_control(struct mqtt_builder *b, const char *suffix, const char *topic,
@@ -232,7 +281,7 @@ enum err mqtt_builder_control(struct mqtt_builder *b, const char *suffix, const 
     c->unconfirmed = json_is_false(json_object_get(b->entity, "confirm"));
     c->nul_empty = json_is_true(json_object_get(b->entity, "nul_empty"));
     *out = c;
-    return ERR_OK;
+    return add_answer(b, c);
 }
 
 enum err mqtt_builder_template(struct mqtt_builder *b, struct mqtt_control *c)

@@ -379,6 +379,37 @@ static enum err build_image(struct mqtt_builder *b)
     return build_picture(b, "image_topic");
 }
 
+// What happens, and is over: each time it is said. Where the device repeats what happened last, a count beside it tells
+// whether it happened again.
+static enum err build_occurrence(struct mqtt_builder *b)
+{
+    enum { EVERY = 500 }; // ms
+    uint16_t at, count;
+    enum err e = mqtt_builder_reading(b, "", "state_topic", "value_template", &at);
+    bool counts = mqtt_builder_has(b, "count_template");
+
+    if (e != ERR_OK)
+        return e;
+    b->spec->readings[at].headline = false;
+    b->spec->readings[at].aside = b->spec->readings[at].quiet = true;
+    count = at;
+    if (counts)
+        e = mqtt_builder_reading(b, "count", "state_topic", "count_template", &count);
+    struct mqtt_alert *r = e == ERR_OK ? mqtt_spec_add_alert(b->spec) : NULL;
+    if (e == ERR_OK && !r)
+        e = err_set(b->msg, ERR_LIMIT, "more than %d events and alerts", MQTT_SPEC_ALERTS);
+    if (e != ERR_OK)
+        return e;
+    b->spec->readings[count].headline = false;
+    b->spec->readings[count].aside = b->spec->readings[count].quiet = true;
+    r->reading = count;
+    r->kind = counts ? MQTT_ALERT_CHANGE : MQTT_ALERT_EVENT;
+    r->every = EVERY;
+    struct str name = b->spec->readings[at].name, label = str_find(b->label, '{') < 0 ? b->label : name;
+    r->message = arena_printf(&b->spec->arena, STR_FMT ": {" STR_FMT "}", STR_ARG(label), STR_ARG(name));
+    return ERR_OK;
+}
+
 static const struct mqtt_component components[] = {
     {"binary_sensor", build_binary_sensor, NULL},
     {"button", build_button, NULL},
@@ -390,6 +421,7 @@ static const struct mqtt_component components[] = {
     {"light", build_light, "light"},
     {"lock", build_lock, "lock"},
     {"number", build_number, NULL},
+    {"occurrence", build_occurrence, NULL},
     {"select", build_select, NULL},
     {"sensor", build_sensor, NULL},
     {"switch", build_switch, "switch"},

@@ -4,9 +4,7 @@
 #include "text/hash.h"
 
 const struct mqtt_convention *const mqtt_conventions[MQTT_CONVENTIONS] = {
-    &mqtt_hass,
-    &mqtt_homie,
-    &mqtt_z2m,
+    &mqtt_hass, &mqtt_homie, &mqtt_z2m, &mqtt_shelly, &mqtt_tasmota,
 };
 
 size_t mqtt_convention_of(struct str key)

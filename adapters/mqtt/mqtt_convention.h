@@ -54,7 +54,7 @@
 #include "text/json.h"
 
 enum {
-    MQTT_CONVENTIONS = 3,               // in mqtt_conventions[]
+    MQTT_CONVENTIONS = 5,               // in mqtt_conventions[]
     MQTT_DISCOVERY_ENTITIES = 128,      // of one device
     MQTT_DISCOVERY_PAYLOAD = 16 * 1024, // bytes of one text below
 };
@@ -87,6 +87,15 @@ struct mqtt_sink {
     void (*raised)(struct mqtt_sink *s, struct str key, struct str id, struct str text, bool live);
     // Something the device says once.
     void (*said)(struct mqtt_sink *s, struct str key, struct str text);
+    // The device is gone, whatever its other sources have said.
+    void (*lost)(struct mqtt_sink *s, struct str key);
+    // What a device has said of its state in another way than on this topic of its. The arena is reset by it.
+    void (*heard)(struct mqtt_sink *s, struct str topic, struct str payload);
+    // Asks a device something: published once, not retained. False: the topic is not one that may be written to, or it
+    // could not be sent.
+    bool (*ask)(struct mqtt_sink *s, struct str topic, struct str payload);
+    // For the log: what of a description could not be expressed, and why.
+    void (*remark)(struct mqtt_sink *s, struct str source, struct str text);
 };
 
 struct mqtt_convention {
@@ -111,6 +120,8 @@ struct mqtt_convention {
     // NULL where there is no such thing.
     int64_t (*deadline)(const void *self);
     void (*tick)(void *self, struct mqtt_sink *sink);
+    // There is a link to the broker (again): devices may be asked. NULL: nothing.
+    void (*up)(void *self, struct mqtt_sink *sink);
     // Takes over what the same convention has heard, under another configuration. NULL: nothing.
     void (*inherit)(void *self, void *from);
 };
@@ -129,9 +140,13 @@ size_t mqtt_convention_depth(struct str text);
 extern const struct mqtt_convention mqtt_hass;
 extern const struct mqtt_convention mqtt_homie;
 extern const struct mqtt_convention mqtt_z2m;
+extern const struct mqtt_convention mqtt_shelly;
+extern const struct mqtt_convention mqtt_tasmota;
 
 // Their items of the section `discovery`.
 extern const struct conf_item mqtt_homie_schema[];
 extern const struct conf_item mqtt_z2m_schema[];
+extern const struct conf_item mqtt_shelly_schema[];
+extern const struct conf_item mqtt_tasmota_schema[];
 
 #endif

@@ -17,8 +17,8 @@ const struct conf_item mqtt_model_discovery_schema[] = {
      .type = CONF_LIST,
      .of = CONF_STR,
      .doc = "Topic filters: what a discovered device may listen and write to. Whoever can publish under the prefix can "
-            "make devices, so nothing is allowed that is not named here. Devices of Homie and Zigbee2MQTT may use "
-            "what lies under their own prefix, where this is not given.",
+            "make devices, so nothing is allowed that is not named here. Devices of Homie, Zigbee2MQTT, "
+            "Tasmota and Shelly may use the topics that are theirs by themselves, where this is not given.",
      .example = "[\"zigbee2mqtt/#\"]"},
     {.name = "command_topics",
      .type = CONF_LIST,
@@ -48,6 +48,11 @@ const struct conf_item mqtt_model_discovery_schema[] = {
      .sub = mqtt_z2m_schema,
      .doc = "Devices of Zigbee2MQTT, by its own messages. In place of its announcements for Home Assistant, not beside "
             "them."},
+    {.name = "shelly", .type = CONF_MAP, .sub = mqtt_shelly_schema, .doc = "Shelly devices, of all generations."},
+    {.name = "tasmota",
+     .type = CONF_MAP,
+     .sub = mqtt_tasmota_schema,
+     .doc = "Tasmota devices, by their own discovery."},
     {.name = NULL},
 };
 
@@ -74,6 +79,13 @@ static void read_filters(struct mqtt_discovery *d, const struct conf_value *sect
     }
 }
 
+static bool covers(const struct mqtt_discovery *d, size_t convention, struct str topic, bool command)
+{
+    const struct mqtt_convention *c = mqtt_conventions[convention];
+
+    return d->speakers[convention] && c->covers && c->covers(d->speakers[convention], topic, command);
+}
+
 // Where `allow` is given, it holds for conventions that would need none.
 static void check_allow(const struct mqtt_discovery *d, const struct conf_value *section, struct conf_report *report)
 {
@@ -86,7 +98,7 @@ static void check_allow(const struct mqtt_discovery *d, const struct conf_value 
         char *topic = arena_cstr(&scratch, mqtt_conventions[i]->filter(d->speakers[i], 0, &scratch));
         for (char *c = topic; *c; c++)
             *c = *c == '+' ? 'x' : *c;
-        if (!mqtt_discovery_may_read(d, i, str_c(topic)))
+        if (covers(d, i, str_c(topic), false) && !mqtt_discovery_may_read(d, i, str_c(topic)))
             conf_warn(report, conf_get(section, "allow"),
                       "`allow` leaves out what %s uses (%s): its devices are refused", mqtt_conventions[i]->name,
                       topic);
@@ -131,13 +143,6 @@ static bool allowed(const struct str *list, size_t count, struct str topic)
         if (mqtt_topic_match(list[i], topic, NULL))
             return true;
     return false;
-}
-
-static bool covers(const struct mqtt_discovery *d, size_t convention, struct str topic, bool command)
-{
-    const struct mqtt_convention *c = mqtt_conventions[convention];
-
-    return d->speakers[convention] && c->covers && c->covers(d->speakers[convention], topic, command);
 }
 
 bool mqtt_discovery_may_read(const struct mqtt_discovery *d, size_t convention, struct str topic)

@@ -91,6 +91,11 @@ static void note_expiry(struct mqtt_builder *b)
 
     if (expire > (double)b->spec->expire_after && expire < 1e12)
         b->spec->expire_after = (int64_t)expire;
+    expire = mqtt_builder_number(b, "expire_after_unless_said", 0) * 1000;
+    if (expire > 0 && expire < 1e12) {
+        b->spec->expire_after = (int64_t)expire;
+        b->spec->expire_unless_said = true;
+    }
 }
 
 static void note_device(struct mqtt_builder *b, const struct mqtt_component *c)

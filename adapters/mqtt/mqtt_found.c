@@ -130,6 +130,9 @@ static void listen(struct mqtt_model *m, const struct mqtt_spec *s, bool on)
         subscribe(m, s->topics[i].pattern.text, on);
     for (uint16_t i = 0; i < s->also_count; i++)
         subscribe(m, s->also[i], on);
+    for (uint16_t i = 0; i < s->control_count; i++)
+        if (s->controls[i].response.text.n)
+            subscribe(m, s->controls[i].response.text, on);
 }
 
 // What it refuses is added to *refused.
@@ -469,6 +472,35 @@ static void name_none(struct mqtt_model *m)
         d->named = false;
 }
 
+static void on_lost(struct mqtt_sink *s, struct str key)
+{
+    struct mqtt_model *m = hearing_of(s)->m;
+    struct mqtt_device *d = mqtt_registry_find(&m->registry, key);
+
+    if (d && d->entities)
+        mqtt_life_forget(m, d);
+}
+
+static void on_heard(struct mqtt_sink *s, struct str topic, struct str payload)
+{
+    mqtt_ingest_snapshot(hearing_of(s)->m, topic, payload);
+}
+
+static bool on_ask(struct mqtt_sink *s, struct str topic, struct str payload)
+{
+    struct hearing *h = hearing_of(s);
+    const struct mqtt_publish p = {.topic = topic, .payload = payload, .qos = 1, .expiry_s = MQTT_COMMAND_EXPIRY};
+
+    return mqtt_topic_publishable(topic) && mqtt_discovery_may_write(h->m->setup.discovery, h->convention, topic) &&
+           h->m->link.up && h->m->host.publish(h->m->ud, &p) == ERR_OK;
+}
+
+static void on_remark(struct mqtt_sink *s, struct str source, struct str text)
+{
+    log_info(&hearing_of(s)->m->log, LOG_MSG("discovery: not all of it can be expressed"), LOG_S("topic", source),
+             LOG_S("parts", text));
+}
+
 static struct hearing hear(struct mqtt_model *m, size_t convention)
 {
     if (mqtt_conventions[convention]->one_voice)
@@ -482,7 +514,11 @@ static struct hearing hear(struct mqtt_model *m, size_t convention)
                  .keep = on_keep,
                  .rest = on_rest,
                  .raised = on_raised,
-                 .said = on_said},
+                 .said = on_said,
+                 .lost = on_lost,
+                 .heard = on_heard,
+                 .ask = on_ask,
+                 .remark = on_remark},
         .m = m,
         .convention = convention,
     };
@@ -512,6 +548,18 @@ void mqtt_found_tick(struct mqtt_model *m)
             continue;
         struct hearing h = hear(m, i);
         c->tick(d->speakers[i], &h.sink);
+    }
+}
+
+void mqtt_found_up(struct mqtt_model *m)
+{
+    const struct mqtt_discovery *d = m->setup.discovery;
+
+    for (size_t i = 0; i < MQTT_CONVENTIONS; i++) {
+        if (!d->speakers[i] || !mqtt_conventions[i]->up)
+            continue;
+        struct hearing h = hear(m, i);
+        mqtt_conventions[i]->up(d->speakers[i], &h.sink);
     }
 }
 

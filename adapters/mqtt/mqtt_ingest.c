@@ -94,17 +94,26 @@ static void in_words(const struct mqtt_reading *r, struct mqtt_result *v)
     v->text = on ? r->on_word : r->off_word;
 }
 
+static bool is_ignored(const struct mqtt_reading *r, struct str text)
+{
+    for (uint16_t i = 0; i < r->ignored_count; i++)
+        if (str_case_eq(text, r->ignored[i]))
+            return true;
+    return false;
+}
+
 // True when the value is another than before.
-static bool hear_reading(struct mqtt_model *m, struct mqtt_device *d, uint16_t n, struct mqtt_payload *p, bool snapshot)
+static bool hear_reading(struct mqtt_model *m, struct mqtt_device *d, uint16_t n, const struct mqtt_value *value,
+                         struct mqtt_payload *p, bool snapshot)
 {
     const struct mqtt_reading *r = &d->spec->readings[n];
     struct mqtt_cell *c = &mqtt_device_cells(d)[n];
-    struct mqtt_result v = mqtt_value_get(&r->value, p);
+    struct mqtt_result v = mqtt_value_get(value, p);
 
     if (r->nul_empty && p->text.n == 1 && p->text.p[0] == '\0')
         v = (struct mqtt_result){.type = MQTT_TEXT, .text = STR(MQTT_EMPTY_TEXT)};
     in_words(r, &v);
-    if (v.type == MQTT_ABSENT)
+    if (v.type == MQTT_ABSENT || is_ignored(r, v.text))
         return false;
     bool first = c->type == MQTT_CELL_NONE, changed = !mqtt_cell_is(c, &v);
     if (changed) {
@@ -138,6 +147,15 @@ static void lives(struct mqtt_model *m, struct mqtt_device *d)
     d->silence = MQTT_VERDICT_NONE;
 }
 
+static bool hear_use(struct mqtt_model *m, struct mqtt_device *d, const struct mqtt_use *u, struct mqtt_payload *p,
+                     bool snapshot)
+{
+    if (u->kind == MQTT_USE_READING)
+        return hear_reading(m, d, u->at, &d->spec->readings[u->at].value, p, snapshot);
+    const struct mqtt_source *s = &d->spec->sources[u->at];
+    return hear_reading(m, d, s->reading, &s->value, p, snapshot);
+}
+
 void mqtt_ingest_device(struct mqtt_model *m, struct mqtt_device *d, uint16_t topic, struct mqtt_payload *p,
                         bool snapshot)
 {
@@ -151,7 +169,7 @@ void mqtt_ingest_device(struct mqtt_model *m, struct mqtt_device *d, uint16_t to
             mqtt_picture_hear(m, d, t->uses[i].at, p->text, snapshot);
             data = true;
         } else {
-            news = hear_reading(m, d, t->uses[i].at, p, snapshot) || news;
+            news = hear_use(m, d, &t->uses[i], p, snapshot) || news;
             data = true;
         }
     }
@@ -224,6 +242,16 @@ static void hear_announced(struct mqtt_model *m, const struct mqtt_message *msg)
     mqtt_payload_finish(&p);
 }
 
+void mqtt_ingest_snapshot(struct mqtt_model *m, struct str topic, struct str payload)
+{
+    const struct mqtt_message msg = {.topic = topic, .payload = payload, .retain = true};
+    struct mqtt_payload p;
+
+    mqtt_payload_init(&p, payload, &m->scratch);
+    (void)hear_bound(m, &msg, &p);
+    mqtt_payload_finish(&p);
+}
+
 // True when a device listens.
 static bool hear(struct mqtt_model *m, const struct mqtt_message *msg)
 {
@@ -246,11 +274,11 @@ void mqtt_model_message(struct mqtt_model *m, const struct mqtt_message *msg, in
     m->repeated = msg->qos > 0;
     if (m->settling && msg->retain)
         m->settle_quiet = now + MQTT_SETTLE_QUIET;
+    bool used = m->pending.count && mqtt_send_answered(m, msg); // which may tell of readings too
     if (mqtt_discovery_owns(m->setup.discovery, msg->topic)) {
         hear_announced(m, msg);
         return;
     }
-    bool used = m->pending.count && mqtt_send_answered(m, msg); // which may tell of readings too
     used = hear(m, msg) || used;
     if (!used && !keep_for_later(m, msg))
         m->stat.unmatched++;

@@ -86,6 +86,7 @@ void mqtt_model_link(struct mqtt_model *m, bool up, int64_t now, int64_t wall)
         for (uint32_t at = 0; (d = mqtt_registry_next(&m->registry, &at));)
             mqtt_raised_doubt(d);
         mqtt_tell_settle(m);
+        mqtt_found_up(m);
         return;
     }
     m->settling = false;

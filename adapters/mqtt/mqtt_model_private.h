@@ -102,6 +102,8 @@ void mqtt_life_setup_finish(struct mqtt_model *m);
 void mqtt_ingest_device(struct mqtt_model *m, struct mqtt_device *d, uint16_t topic, struct mqtt_payload *p,
                         bool snapshot);
 void mqtt_ingest_memos(struct mqtt_model *m, struct mqtt_device *d); // what its shared topics said before it was there
+// What a device has told in another way than on this topic. The scratch arena is reset.
+void mqtt_ingest_snapshot(struct mqtt_model *m, struct str topic, struct str payload);
 void mqtt_ingest_finish(struct mqtt_model *m);
 
 // mqtt_tell.c
@@ -141,6 +143,7 @@ void mqtt_send_tick(struct mqtt_model *m);
 // mqtt_found.c
 void mqtt_found_message(struct mqtt_model *m, const struct mqtt_message *msg);
 void mqtt_found_tick(struct mqtt_model *m);
+void mqtt_found_up(struct mqtt_model *m); // there is a link to the broker again
 // A device from its stored description; NULL when nothing of it is allowed any more.
 struct mqtt_device *mqtt_found_restore(struct mqtt_model *m, struct str key, struct str blob);
 // What a discovered device is by the present configuration; NULL when nothing of it is left.

@@ -27,6 +27,7 @@ enum mqtt_known { // by what an answer is known to be one to this command
     MQTT_KNOWN_NOT,
     MQTT_KNOWN_BY_CORRELATION,
     MQTT_KNOWN_BY_TOPIC, // the device's alone, and nothing else was awaited there; by correlation too
+    MQTT_KNOWN_BY_ID,    // which stands in it: JSON-RPC
 };
 
 struct mqtt_pending {
@@ -37,6 +38,7 @@ struct mqtt_pending {
     uint16_t control;
     bool confirms; // the device tells when it is done
     bool shows;    // by its state
+    bool accepted; // it was answered that it will be done; its state does not show it yet
     bool unsure;   // an answer that comes, or came, may be another's: it counts for nothing
     enum mqtt_known known;
     char *wanted; // owned

@@ -66,6 +66,12 @@ void mqtt_send_heard(struct mqtt_model *m, struct mqtt_device *d, uint16_t readi
     }
 }
 
+static struct str taken_text(struct mqtt_model *m, const struct mqtt_pending *p)
+{
+    return arena_printf(&m->scratch, STR_FMT ": the device has taken it",
+                        STR_ARG(control_of(device_of(m, p), p)->name));
+}
+
 // To a command of which the asker has been told already that it was sent, or which waits for its state alone.
 static void pass_over(struct mqtt_model *m, struct mqtt_pending *p)
 {
@@ -74,12 +80,55 @@ static void pass_over(struct mqtt_model *m, struct mqtt_pending *p)
         end(m, p, ERR_OK, STR_NONE);
 }
 
+// What the device answers to a request: it will do it, or why not.
+static void accepted(struct mqtt_model *m, struct mqtt_pending *p)
+{
+    const struct mqtt_device *d = device_of(m, p);
+    const struct mqtt_control *c = control_of(d, p);
+    bool shown = p->shows && mqtt_command_reached(d, c, c->state, str_c(p->wanted), &m->scratch);
+
+    p->accepted = true;
+    if (shown)
+        end(m, p, ERR_OK, now_is(m, d, c, c->state));
+    else if (!p->shows)
+        end(m, p, ERR_OK, taken_text(m, p));
+}
+
+static void refused(struct mqtt_model *m, struct mqtt_pending *p, const json_t *error)
+{
+    struct str why = mqtt_value_text(&m->scratch, json_member_str(error, "message"));
+    struct str name = control_of(device_of(m, p), p)->name;
+    long long code = (long long)json_integer_value(json_object_get(error, "code"));
+
+    end(m, p, ERR_NOTACCEPTABLE,
+        why.n ? arena_printf(&m->scratch, STR_FMT ": the device refuses: " STR_FMT, STR_ARG(name), STR_ARG(why))
+              : arena_printf(&m->scratch, STR_FMT ": the device refuses (error %lld)", STR_ARG(name), code));
+}
+
+// JSON-RPC: the id tells to which command this is the answer.
+static bool answered_by_id(struct mqtt_model *m, const struct mqtt_message *msg)
+{
+    json_t *root = json_read(msg->payload, MQTT_JSON_MAX, NULL);
+    struct str id = json_member_str(root, "id");
+    const json_t *error = json_object_get(root, "error");
+    struct mqtt_pending *p = id.n ? mqtt_pendings_by_reply(&m->pending, msg->topic, id) : NULL;
+
+    if (p && !p->accepted && error && !json_is_null(error))
+        refused(m, p, error);
+    else if (p && !p->accepted)
+        accepted(m, p);
+    json_decref(root);
+    return p != NULL;
+}
+
 bool mqtt_send_answered(struct mqtt_model *m, const struct mqtt_message *msg)
 {
     struct mqtt_pending *p = mqtt_pendings_by_reply(&m->pending, msg->topic, msg->correlation);
 
     if (!p || msg->retain)
         return false;
+    if (p->known == MQTT_KNOWN_BY_ID)
+        return answered_by_id(m, msg);
     if (!msg->correlation.n && p->known != MQTT_KNOWN_BY_TOPIC) {
         if (p->known == MQTT_KNOWN_NOT)
             pass_over(m, p);
@@ -87,10 +136,12 @@ bool mqtt_send_answered(struct mqtt_model *m, const struct mqtt_message *msg)
             mqtt_pendings_doubt(&m->pending, msg->topic);
         return true;
     }
-    struct str text = mqtt_value_text(&m->scratch, msg->payload), name = control_of(device_of(m, p), p)->name;
+    const struct mqtt_control *c = control_of(device_of(m, p), p);
+    struct str text = mqtt_value_text(&m->scratch, msg->payload), name = c->name;
     end(m, p, ERR_OK,
-        text.n ? arena_printf(&m->scratch, STR_FMT ": " STR_FMT, STR_ARG(name), STR_ARG(text))
-               : arena_printf(&m->scratch, STR_FMT ": done", STR_ARG(name)));
+        c->terse ? taken_text(m, p)
+        : text.n ? arena_printf(&m->scratch, STR_FMT ": " STR_FMT, STR_ARG(name), STR_ARG(text))
+                 : arena_printf(&m->scratch, STR_FMT ": done", STR_ARG(name)));
     return true;
 }
 
@@ -170,7 +221,9 @@ void mqtt_send_tick(struct mqtt_model *m)
     struct mqtt_pending *p;
 
     while ((p = mqtt_pendings_due(&m->pending, m->t.now))) {
-        if (answered_perhaps(p))
+        if (p->accepted)
+            end(m, p, ERR_OK, taken_text(m, p));
+        else if (answered_perhaps(p))
             end(m, p, ERR_OK, sent_text(m, p));
         else
             end(m, p, ERR_TIMEOUT, silence(m, p));
@@ -186,6 +239,20 @@ struct asked { // by one event
     struct errmsg msg;
 };
 
+// The first "{id}" is the request's own: it stands before what a user has said.
+static struct str with_id(struct mqtt_model *m, struct str payload, const struct mqtt_pending *p)
+{
+    static const struct str mark = {"{id}", 4};
+    ptrdiff_t at = str_find_str(payload, mark);
+
+    if (at < 0)
+        return payload;
+    return arena_concat(&m->scratch,
+                        (const struct str[]){str_sub(payload, 0, (size_t)at), str_c(p->correlation),
+                                             str_sub(payload, (size_t)at + mark.n, payload.n)},
+                        3);
+}
+
 static enum err publish(struct mqtt_model *m, struct asked *q, struct mqtt_pending *p)
 {
     const struct mqtt_control *c = q->request.control;
@@ -194,12 +261,12 @@ static enum err publish(struct mqtt_model *m, struct asked *q, struct mqtt_pendi
     mqtt_device_captures(q->device, &captures);
     struct mqtt_publish out = {
         .topic = mqtt_pattern_topic(&m->scratch, &c->topic, &captures),
-        .payload = q->request.payload,
+        .payload = c->rpc ? with_id(m, q->request.payload, p) : q->request.payload,
         .qos = c->qos,
         .retain = false,
         .expiry_s = MQTT_COMMAND_EXPIRY,
-        .response_topic = str_c(p->reply),
-        .correlation = p->reply ? str_c(p->correlation) : STR_NONE,
+        .response_topic = c->rpc ? STR_NONE : str_c(p->reply),
+        .correlation = p->reply && !c->rpc ? str_c(p->correlation) : STR_NONE,
         .token = p->id,
     };
     return m->host.publish(m->ud, &out);
@@ -212,6 +279,8 @@ static enum mqtt_known known_by(struct mqtt_model *m, const struct asked *q, str
 {
     const struct mqtt_control *c = q->request.control;
 
+    if (c->rpc)
+        return MQTT_KNOWN_BY_ID;
     if ((q->device->spec->captures & ~c->response.captures) == 0 &&
         !mqtt_pendings_by_reply(&m->pending, reply, STR_NONE))
         return MQTT_KNOWN_BY_TOPIC;

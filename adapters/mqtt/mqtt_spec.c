@@ -48,6 +48,15 @@ struct mqtt_reading *mqtt_spec_add_reading(struct mqtt_spec *s)
     return r;
 }
 
+struct mqtt_source *mqtt_spec_add_source(struct mqtt_spec *s)
+{
+    void *array = s->sources;
+    struct mqtt_source *r = append(&s->arena, &array, &s->source_count, sizeof(*r), MQTT_SPEC_SOURCES);
+
+    s->sources = array;
+    return r;
+}
+
 struct mqtt_control *mqtt_spec_add_control(struct mqtt_spec *s)
 {
     void *array = s->controls;
@@ -107,8 +116,8 @@ bool mqtt_spec_topic(struct mqtt_spec *s, const struct mqtt_pattern *p, uint16_t
 
 struct mqtt_spec_mark mqtt_spec_mark(const struct mqtt_spec *s)
 {
-    return (struct mqtt_spec_mark){s->topic_count,   s->availability_count, s->reading_count,
-                                   s->control_count, s->file_count,         s->alert_count};
+    return (struct mqtt_spec_mark){s->topic_count,   s->availability_count, s->reading_count, s->source_count,
+                                   s->control_count, s->alert_count,        s->file_count};
 }
 
 void mqtt_spec_rewind(struct mqtt_spec *s, struct mqtt_spec_mark mark)
@@ -116,6 +125,7 @@ void mqtt_spec_rewind(struct mqtt_spec *s, struct mqtt_spec_mark mark)
     s->topic_count = mark.topics;
     s->availability_count = mark.availability;
     s->reading_count = mark.readings;
+    s->source_count = mark.sources;
     s->control_count = mark.controls;
     s->file_count = mark.files;
     s->alert_count = mark.alerts;
@@ -134,12 +144,15 @@ static uint16_t collect_uses(const struct mqtt_spec *s, uint16_t topic, struct m
     for (uint16_t i = 0; i < s->file_count; i++)
         if (s->files[i].topic == topic)
             out[n++] = (struct mqtt_use){MQTT_USE_FILE, i};
+    for (uint16_t i = 0; i < s->source_count; i++)
+        if (s->sources[i].topic == topic)
+            out[n++] = (struct mqtt_use){MQTT_USE_SOURCE, i};
     return n;
 }
 
 void mqtt_spec_seal(struct mqtt_spec *s)
 {
-    size_t most = (size_t)s->availability_count + s->reading_count + s->file_count; // each has one topic
+    size_t most = (size_t)s->availability_count + s->reading_count + s->source_count + s->file_count; // one topic each
     struct mqtt_use *uses = arena_zalloc(&s->arena, most ? most : 1, sizeof(*uses));
 
     for (uint16_t i = 0; i < s->topic_count; i++) {

@@ -16,6 +16,8 @@ enum {
     MQTT_SPEC_FILES = 16,
     MQTT_SPEC_AVAILABILITY = 16,
     MQTT_SPEC_TOPICS = 256,
+    MQTT_SPEC_SOURCES = 512,
+    MQTT_SPEC_IGNORED = 8,
     MQTT_SPEC_CHOICES = 64,
     MQTT_NO_READING = UINT16_MAX,
 };
@@ -42,12 +44,19 @@ struct mqtt_reading {
     struct mqtt_value value;
     struct str on, off; // payloads that are shown as "on" and "off" (words: `on_word`, `off_word`); empty: none
     struct str on_word, off_word;
-    double deadband; // a smaller change is no reason to say the status anew
-    int digits;      // decimals for display; -1: as fits
-    bool headline;   // stands in the status
-    bool aside;      // never does
-    bool quiet;      // is not mentioned before it has a value
-    bool nul_empty;  // one byte 0x00 is the empty text
+    double deadband;           // a smaller change is no reason to say the status anew
+    int digits;                // decimals for display; -1: as fits
+    bool headline;             // stands in the status
+    bool aside;                // never does
+    bool quiet;                // is not mentioned before it has a value
+    bool nul_empty;            // one byte 0x00 is the empty text
+    const struct str *ignored; // values that are passed over
+    uint16_t ignored_count;
+};
+
+struct mqtt_source { // one more topic on which the device tells a reading
+    uint16_t reading, topic;
+    struct mqtt_value value;
 };
 
 enum mqtt_control_type {
@@ -74,10 +83,18 @@ struct mqtt_control {
     bool minor;                   // not what "on" alone means
     bool nul_empty;               // the empty text is sent as one byte 0x00
     struct mqtt_pattern response; // topic for answers (MQTT 5); empty text: none
+    bool terse;                   // what is answered there is not for people
+    bool rpc;                     // it is JSON-RPC: "{id}" in the payload stands for the id that the answer brings
     unsigned qos;
 };
 
-enum mqtt_alert_kind { MQTT_ALERT_ABOVE, MQTT_ALERT_BELOW, MQTT_ALERT_EQUALS, MQTT_ALERT_CHANGE, MQTT_ALERT_EVENT };
+enum mqtt_alert_kind {
+    MQTT_ALERT_ABOVE,
+    MQTT_ALERT_BELOW,
+    MQTT_ALERT_EQUALS,
+    MQTT_ALERT_CHANGE,
+    MQTT_ALERT_EVENT, // whenever the reading is heard
+};
 
 struct mqtt_alert {
     uint16_t reading;
@@ -99,11 +116,11 @@ struct mqtt_file {    // bytes that are no value: a picture of a camera
     bool base64;     // so it comes
 };
 
-enum mqtt_use_kind { MQTT_USE_READING, MQTT_USE_AVAILABILITY, MQTT_USE_FILE };
+enum mqtt_use_kind { MQTT_USE_READING, MQTT_USE_AVAILABILITY, MQTT_USE_SOURCE, MQTT_USE_FILE };
 
 struct mqtt_use { // what one topic is good for
     enum mqtt_use_kind kind;
-    uint16_t at; // offset in readings, availability or files
+    uint16_t at; // offset in readings, availability, sources or files
 };
 
 struct mqtt_topic {
@@ -125,6 +142,7 @@ struct mqtt_spec {
     struct mqtt_pattern main; // a template's: the topic that makes devices
     struct str id, name, model, manufacturer, version, serial, area, url, cls;
     int64_t expire_after;    // ms of silence; 0: never
+    bool expire_unless_said; // not where an availability topic has spoken
     int64_t offline_delay;   // ms for which a repeated loss must last to be told
     int64_t status_interval; // ms between two presences that differ in the readings alone
     enum mqtt_availability_mode mode;
@@ -136,10 +154,11 @@ struct mqtt_spec {
     struct mqtt_topic *topics;
     struct mqtt_availability *availability;
     struct mqtt_reading *readings;
+    struct mqtt_source *sources;
     struct mqtt_control *controls;
     struct mqtt_alert *alerts;
     struct mqtt_file *files;
-    uint16_t topic_count, availability_count, reading_count, control_count, alert_count, file_count;
+    uint16_t topic_count, availability_count, reading_count, source_count, control_count, alert_count, file_count;
 };
 
 struct mqtt_spec *mqtt_spec_create(void);
@@ -147,6 +166,7 @@ void mqtt_spec_destroy(struct mqtt_spec *s);
 
 // Each appends a zeroed member, or gives NULL at the bound.
 struct mqtt_reading *mqtt_spec_add_reading(struct mqtt_spec *s);
+struct mqtt_source *mqtt_spec_add_source(struct mqtt_spec *s);
 struct mqtt_control *mqtt_spec_add_control(struct mqtt_spec *s);
 struct mqtt_alert *mqtt_spec_add_alert(struct mqtt_spec *s);
 struct mqtt_availability *mqtt_spec_add_availability(struct mqtt_spec *s);
@@ -155,7 +175,7 @@ struct mqtt_file *mqtt_spec_add_file(struct mqtt_spec *s);
 bool mqtt_spec_topic(struct mqtt_spec *s, const struct mqtt_pattern *p, uint16_t *out);
 // How much was added; and back to it, after an addition that failed halfway.
 struct mqtt_spec_mark {
-    uint16_t topics, availability, readings, controls, files, alerts;
+    uint16_t topics, availability, readings, sources, controls, alerts, files;
 };
 struct mqtt_spec_mark mqtt_spec_mark(const struct mqtt_spec *s);
 void mqtt_spec_rewind(struct mqtt_spec *s, struct mqtt_spec_mark mark);

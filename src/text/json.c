@@ -16,14 +16,43 @@ json_t *json_read(struct str text, size_t max, struct errmsg *msg)
     return value;
 }
 
-// Takes "[3]" from the front of *path.
-static json_t *step_offset(const json_t *value, struct str *path)
+// Takes "['a.b']" from the front of *path.
+static json_t *step_quoted(const json_t *value, struct str *path)
 {
-    struct str digits, rest;
+    struct str name, rest, quote = str_sub(*path, 1, 2);
+    if (!str_cut(str_sub(*path, 2, path->n), *quote.p, &name, &rest) || !str_starts(rest, STR("]")))
+        return NULL;
+    *path = str_sub(rest, 1, rest.n);
+    return json_object_getn(value, name.p ? name.p : "", name.n);
+}
+
+// The first object of an array whose member is this text.
+static json_t *select_from(const json_t *array, struct str name, struct str text)
+{
+    for (size_t i = 0; i < json_array_size(array); i++) {
+        json_t *one = json_array_get(array, i);
+        const json_t *member = json_object_getn(one, name.p ? name.p : "", name.n);
+        struct str said = {json_string_value(member), json_string_length(member)};
+        if (json_is_string(member) && str_eq(said, text))
+            return one;
+    }
+    return NULL;
+}
+
+// Takes "[3]", "['a.b']" or "[a=text]" from the front of *path.
+static json_t *step_bracket(const json_t *value, struct str *path)
+{
+    struct str inner, rest, name, text;
     uint64_t i;
-    if (!str_cut(str_sub(*path, 1, path->n), ']', &digits, &rest) || !str_to_u64(digits, &i))
+    if (str_starts(*path, STR("['")) || str_starts(*path, STR("[\"")))
+        return step_quoted(value, path);
+    if (!str_cut(str_sub(*path, 1, path->n), ']', &inner, &rest))
         return NULL;
     *path = rest;
+    if (str_cut(inner, '=', &name, &text))
+        return select_from(value, name, text);
+    if (!str_to_u64(inner, &i))
+        return NULL;
     return i < json_array_size(value) ? json_array_get(value, (size_t)i) : NULL;
 }
 
@@ -44,7 +73,7 @@ json_t *json_at(json_t *value, struct str path)
     while (value && !str_empty(path)) {
         bool dot = path.p[0] == '.';
         if (path.p[0] == '[')
-            value = step_offset(value, &path);
+            value = step_bracket(value, &path);
         else if (first == dot) // a dot stands between two steps, neither before the first nor left out before a name
             return NULL;
         else {

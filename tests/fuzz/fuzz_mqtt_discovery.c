@@ -1,7 +1,8 @@
 // link: mqtt
 /* Messages on the topics of the conventions by which devices announce themselves: a topic and its payload, one a line;
  * more of them behind a byte 0x1e each, on which a second passes (0x1d: retained). What comes out keeps to the topics
- * that are allowed, and what is stored of it can be read again. */
+ * that are allowed, and what is stored of it can be read again. A payload "@0..." is the result that answers the first
+ * kind of request that was made. */
 #include "fuzz.h"
 
 #include "adapters/mqtt/mqtt_entities.h"
@@ -9,13 +10,18 @@
 
 #include "base/utf8.h"
 
+#include <stdio.h>
+
 static const struct conf_item schema[] = {
     {.name = "discovery", .type = CONF_MAP, .sub = mqtt_model_discovery_schema},
     {.name = NULL},
 };
 
-static const char settings[] = "discovery: {enabled: true, allow: ['z/#', 'homie/#'], command_topics: ['z/#', "
-                               "'homie/#'], homie: {enabled: true}, zigbee2mqtt: {enabled: true, base: z}}";
+static const char settings[] =
+    "discovery: {enabled: true, allow: ['z/#', 'homie/#', 'tele/#', 'stat/#', 'shellies/#', 'shellyz/#'], "
+    "command_topics: ['z/#', 'homie/#', 'cmnd/#', 'shellies/#', 'shellyz/#'], homie: {enabled: true}, "
+    "zigbee2mqtt: {enabled: true, base: z}, tasmota: {enabled: true}, "
+    "shelly: {enabled: true, prefixes: ['homie/+']}}";
 
 static struct mqtt_discovery *discovery;
 static size_t convention; // that speaks
@@ -110,17 +116,68 @@ static void said(struct mqtt_sink *sink, struct str key, struct str text)
     keep(sink, key);
 }
 
+static void heard(struct mqtt_sink *s, struct str topic, struct str payload)
+{
+    FUZZ_CHECK(mqtt_topic_valid(topic) && payload.n > 0);
+    arena_reset(s->arena);
+}
+
+static char asked[3][64]; // the last id of each kind of request
+
+static bool ask(struct mqtt_sink *s, struct str topic, struct str payload)
+{
+    json_t *root = json_read(payload, 4096, NULL);
+    struct str id = json_member_str(root, "id");
+    unsigned kind = id.n ? (unsigned)(id.p[id.n - 1] - '0') : 3;
+
+    (void)s;
+    FUZZ_CHECK(mqtt_topic_valid(topic));
+    if (kind < 3 && id.n < sizeof(asked[0]))
+        (void)snprintf(asked[kind], sizeof(asked[0]), STR_FMT, STR_ARG(id));
+    json_decref(root);
+    return !str_ends(topic, STR("/no/rpc"));
+}
+
+static void remark(struct mqtt_sink *s, struct str source, struct str text)
+{
+    (void)s;
+    FUZZ_CHECK(source.n > 0 && text.n > 0 && utf8_xml_valid(text));
+}
+
 static struct mqtt_sink sink = {
-    .found = found, .gone = gone, .refused = refused, .keep = keep, .rest = rest, .raised = raised, .said = said};
+    .found = found,
+    .gone = gone,
+    .refused = refused,
+    .keep = keep,
+    .rest = rest,
+    .raised = raised,
+    .said = said,
+    .lost = keep,
+    .heard = heard,
+    .ask = ask,
+    .remark = remark,
+};
+
+// The payload as the answer to a request, where it is to be one.
+static struct str as_answer(struct arena *a, struct str payload)
+{
+    unsigned kind = payload.n > 1 ? (unsigned)(payload.p[1] - '0') : 3;
+
+    if (!str_starts(payload, STR("@")) || kind >= 3)
+        return payload;
+    return arena_printf(a, "{\"id\":\"%s\",\"result\":" STR_FMT "}", asked[kind],
+                        STR_ARG(str_sub(payload, 2, payload.n)));
+}
 
 static void hear(struct str topic, struct str payload, bool retain)
 {
-    struct mqtt_message m = {.topic = topic, .payload = payload, .retain = retain};
+    struct mqtt_message m = {.topic = topic, .retain = retain};
     struct errmsg msg;
 
     for (convention = 0; convention < MQTT_CONVENTIONS; convention++) {
         const struct mqtt_convention *c = mqtt_conventions[convention];
         void *self = discovery->speakers[convention];
+        m.payload = as_answer(sink.arena, payload);
         if (self && mqtt_topic_valid(topic) && c->owns(self, topic))
             (void)c->message(self, &m, &sink, &msg);
         if (self && c->deadline && c->deadline(self) <= sink.now)

@@ -102,6 +102,47 @@ static void test_paths(void **state)
     json_decref(value);
 }
 
+static void test_path_with_names_in_quotes_and_choices(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *path, *text; // NULL: leads nowhere
+    } rows[] = {
+        {"['PM2.5']", "2.4"},
+        {"[\"PM2.5\"]", "2.4"},
+        {"o['a]b'].c", "1"},
+        {"o['']", "2"},
+        {"list[component=input:0].event", "single_push"},
+        {"list[component=input:1].event", "double_push"}, // the first of two
+        {"list[component=input:2].event", NULL},
+        {"list[component=].event", "nobody"},
+        {"list[id=0].event", NULL}, // a number is no text
+        {"list[=x]", NULL},
+        {"o[component=input:0]", NULL},
+        {"['PM2.5'", NULL},
+        {"['PM2.5]", NULL},
+        {"['", NULL},
+        {"['PM2.5'x]", NULL},
+        {"['PM2.5']x", NULL},
+        {"[\"PM2.5']", NULL},
+        {"list[component=input:0", NULL},
+        {"list['0']", NULL},
+    };
+    json_t *value = read_all("{\"PM2.5\":2.4,\"o\":{\"a]b\":{\"c\":1},\"\":2},\"list\":[7,{\"id\":0},"
+                             "{\"component\":\"input:0\",\"event\":\"single_push\"},"
+                             "{\"component\":\"input:1\",\"event\":\"double_push\"},"
+                             "{\"component\":\"input:1\",\"event\":\"late\"},"
+                             "{\"component\":\"\",\"event\":\"nobody\"}]}");
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        const json_t *hit = json_at(value, str_c(rows[i].path));
+        if ((hit != NULL) != (rows[i].text != NULL))
+            fail_msg("path %s", rows[i].path);
+        if (hit)
+            assert_str(json_text(&a, hit), rows[i].text);
+    }
+    json_decref(value);
+}
+
 static void test_member_str(void **state)
 {
     (void)state;
@@ -196,6 +237,7 @@ int main(void)
         cmocka_unit_test(test_refuses_with_a_place),
         cmocka_unit_test(test_bounds),
         cmocka_unit_test(test_paths),
+        cmocka_unit_test(test_path_with_names_in_quotes_and_choices),
         cmocka_unit_test(test_member_str),
         cmocka_unit_test(test_texts_for_people),
         cmocka_unit_test(test_writes_strings),
