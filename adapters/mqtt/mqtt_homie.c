@@ -196,6 +196,12 @@ static void drop(struct homie *h, struct record *r)
     record_free(r);
 }
 
+// It is described by 5: what it says by 4 beside it does not count.
+static bool speaks5(const struct record *r)
+{
+    return r->is5 && r->description;
+}
+
 // The same for 4 and 5: who has learnt 5 describes itself no more by 4.
 static struct str source_of(const struct homie *h, struct str id, struct arena *a)
 {
@@ -209,8 +215,8 @@ static enum err tell(struct homie *h, struct record *r, struct homie_document *d
                                .source = source_of(h, str_c(r->id), sink->arena)};
 
     d->id = str_c(r->id);
-    d->targets = d->talks = r->is5;
-    d->prefix = str_c(r->is5 ? h->prefix5 : h->prefix);
+    d->targets = d->talks = speaks5(r);
+    d->prefix = str_c(speaks5(r) ? h->prefix5 : h->prefix);
     enum err e = homie_document_read(d, sink->arena, &found, msg);
     if (e == ERR_OK)
         r->told = sink->found(sink, &found) == ERR_OK;
@@ -371,7 +377,7 @@ static void put_together(struct homie *h, struct record *r, struct mqtt_sink *si
 {
     struct errmsg msg = {""};
 
-    if (!r->dirty || r->is5 || !r->present || r->starting || !r->old || !homie_attributes_complete(r->old))
+    if (!r->dirty || speaks5(r) || !r->present || r->starting || !r->old || !homie_attributes_complete(r->old))
         return;
     r->dirty = false;
     enum err e = tell4(h, r, sink, &msg);
@@ -402,7 +408,9 @@ static bool removes(const struct homie *h, struct str id, struct str path, bool 
 {
     const struct record *r = map_get(&h->records, id);
 
-    return str_eq_c(path, "$state") ? is5 || !r || !r->is5 : !is5 && str_eq_c(path, "$homie") && !(r && r->is5);
+    if (is5)
+        return str_eq_c(path, "$state");
+    return (str_eq_c(path, "$state") || str_eq_c(path, "$homie")) && !(r && speaks5(r));
 }
 
 static enum err homie_message(void *self, const struct mqtt_message *m, struct mqtt_sink *sink, struct errmsg *msg)

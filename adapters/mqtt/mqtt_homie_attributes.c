@@ -43,8 +43,11 @@ static struct str text_of(const json_t *v)
 
 bool homie_attributes_set(struct homie_attributes *h, struct str path, struct str text, enum err *e)
 {
+    if (text.n == 1 && *text.p == '\0') // an empty text
+        text = STR_NONE;
     const json_t *old = json_object_getn(h->v, path.p, path.n);
-    json_t *new = text.n <= TEXT_MAX ? json_stringn(text.p, text.n) : NULL; // NULL also for what is no UTF-8
+    bool text_at_all = text.n <= TEXT_MAX && str_find(text, '\0') < 0;
+    json_t *new = text_at_all ? json_stringn(text.n ? text.p : "", text.n) : NULL; // NULL also for what is no UTF-8
 
     *e = ERR_OK;
     if (!new || (!old && json_object_size(h->v) >= ATTRIBUTES_MAX)) {

@@ -187,12 +187,13 @@ static void hear(struct str topic, struct str payload, bool retain)
 
 static void init(void)
 {
+    static struct conf_value *section; // read once
     struct conf_report *report = conf_report_create();
-    struct conf_value *section = conf_parse(str_c(settings), "fuzz.yaml", schema, report);
 
+    if (!section)
+        section = conf_parse(str_c(settings), "fuzz.yaml", schema, report);
     discovery = mqtt_discovery_create(conf_get(section, "discovery"), report);
     FUZZ_CHECK(discovery);
-    conf_destroy(section);
     conf_report_destroy(report);
 }
 

@@ -589,6 +589,11 @@ static void sections_become_settings(void **state)
     assert_string_equal(cfg.tls_name, "n");
     mqtt_settings_finish(&cfg);
     conf_destroy(v);
+    v = section(b, "discovery: {zigbee2mqtt: {enabled: true}}", report); // all its devices are one message
+    assert_int_equal(mqtt_conf_read(v, "home", report, &cfg), ERR_OK);
+    assert_int_equal(cfg.packet_maximum, 4000000);
+    mqtt_settings_finish(&cfg);
+    conf_destroy(v);
     conf_report_destroy(report);
 }
 

@@ -47,6 +47,46 @@ static void payloads(void **state)
     }
 }
 
+static enum mqtt_presence read_words(enum mqtt_words words, const char *payload)
+{
+    const struct mqtt_availability a = {.words = words, .online = STR("online"), .offline = STR("offline")};
+    struct mqtt_payload p;
+    struct arena scratch;
+
+    arena_init(&scratch, 0);
+    mqtt_payload_init(&p, str_c(payload), &scratch);
+    enum mqtt_presence presence = mqtt_availability_read(&a, &p);
+    mqtt_payload_finish(&p);
+    arena_finish(&scratch);
+    return presence;
+}
+
+static void homie_words(void **state)
+{
+    static const struct {
+        const char *payload;
+        enum mqtt_presence own, root;
+    } cases[] = {
+        {"init", MQTT_PRESENCE_STARTING, MQTT_PRESENCE_UNKNOWN},
+        {"ready", MQTT_PRESENCE_ONLINE, MQTT_PRESENCE_UNKNOWN},
+        {"disconnected", MQTT_PRESENCE_LEFT, MQTT_PRESENCE_UNKNOWN},
+        {"sleeping", MQTT_PRESENCE_SLEEPING, MQTT_PRESENCE_UNKNOWN},
+        {"lost", MQTT_PRESENCE_OFFLINE, MQTT_PRESENCE_OFFLINE},
+        {"alert", MQTT_PRESENCE_ALERT, MQTT_PRESENCE_UNKNOWN},
+        {"READY", MQTT_PRESENCE_UNKNOWN, MQTT_PRESENCE_UNKNOWN},
+        {"online", MQTT_PRESENCE_UNKNOWN, MQTT_PRESENCE_UNKNOWN},
+        {"{\"state\":\"lost\"}", MQTT_PRESENCE_UNKNOWN, MQTT_PRESENCE_UNKNOWN},
+        {"", MQTT_PRESENCE_UNKNOWN, MQTT_PRESENCE_UNKNOWN},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        if (read_words(MQTT_WORDS_HOMIE, cases[i].payload) != cases[i].own ||
+            read_words(MQTT_WORDS_HOMIE_ROOT, cases[i].payload) != cases[i].root)
+            fail_msg("%s", cases[i].payload);
+    }
+}
+
 /* Sums */
 
 enum { MAX_TOPICS = 3 };
@@ -80,6 +120,8 @@ static struct mqtt_device *device_with(struct mqtt_spec *s)
 static void sums(void **state)
 {
     enum { U = MQTT_PRESENCE_UNKNOWN, ON = MQTT_PRESENCE_ONLINE, OFF = MQTT_PRESENCE_OFFLINE };
+    enum { LEFT = MQTT_PRESENCE_LEFT, STARTS = MQTT_PRESENCE_STARTING, SLEEPS = MQTT_PRESENCE_SLEEPING };
+    enum { ALERT = MQTT_PRESENCE_ALERT };
     enum { ALL = MQTT_AVAILABLE_ALL, ANY = MQTT_AVAILABLE_ANY, LATEST = MQTT_AVAILABLE_LATEST };
     static const struct {
         int mode;
@@ -102,6 +144,14 @@ static void sums(void **state)
         {LATEST, 2, {ON, OFF}, 1, OFF},
         {LATEST, 1, {U}, 0, U},
         {LATEST, 1, {ON}, 9, U},
+        {ALL, 3, {ON, SLEEPS, ALERT}, 0, SLEEPS}, // the worst
+        {ALL, 3, {STARTS, SLEEPS, LEFT}, 0, LEFT},
+        {ALL, 2, {LEFT, OFF}, 0, OFF},
+        {ALL, 2, {ALERT, U}, 0, ALERT},
+        {ANY, 3, {SLEEPS, ALERT, LEFT}, 0, ALERT}, // the best
+        {ANY, 2, {LEFT, STARTS}, 0, STARTS},
+        {ANY, 2, {LEFT, OFF}, 0, OFF},
+        {LATEST, 2, {ON, SLEEPS}, 1, SLEEPS},
     };
 
     (void)state;
@@ -219,9 +269,12 @@ static void shows(void **state)
         enum show show;
         bool offline, silence;
     } cases[] = {
-        {MQTT_VERDICT_NEW, SHOW_XA, false, false},      {MQTT_VERDICT_ONLINE, SHOW_ONLINE, false, false},
-        {MQTT_VERDICT_STALE, SHOW_AWAY, false, true},   {MQTT_VERDICT_SILENT, SHOW_OFFLINE, true, true},
-        {MQTT_VERDICT_LOST, SHOW_OFFLINE, true, false}, {MQTT_VERDICT_LINK, SHOW_XA, false, false},
+        {MQTT_VERDICT_NEW, SHOW_XA, false, false},          {MQTT_VERDICT_ONLINE, SHOW_ONLINE, false, false},
+        {MQTT_VERDICT_STALE, SHOW_AWAY, false, true},       {MQTT_VERDICT_SILENT, SHOW_OFFLINE, true, true},
+        {MQTT_VERDICT_LOST, SHOW_OFFLINE, true, false},     {MQTT_VERDICT_LINK, SHOW_XA, false, false},
+        {MQTT_VERDICT_LEFT, SHOW_OFFLINE, true, false},     {MQTT_VERDICT_STARTING, SHOW_XA, false, false},
+        {MQTT_VERDICT_SLEEPING, SHOW_XA, false, false},     {MQTT_VERDICT_ALERT, SHOW_DND, false, false},
+        {MQTT_VERDICT_DISABLED, SHOW_OFFLINE, true, false},
     };
 
     (void)state;
@@ -371,6 +424,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(payloads),
+        cmocka_unit_test(homie_words),
         cmocka_unit_test(sums),
         cmocka_unit_test(hearing_tells_what_is_new),
         cmocka_unit_test(verdicts),

@@ -1,6 +1,8 @@
 /* Homie 4 and 5: devices as the convention has them, and as an enemy would. */
 #include "traffic.h"
 
+#include <jansson.h>
+
 static const char open_config[] = "discovery: {homie: {enabled: true}, quarantine: false, status_interval: 1s}\n";
 
 static void start(struct rig *r, const char *yaml)
@@ -453,6 +455,27 @@ static void four_changes(void **state)
     rig_finish(&r);
 }
 
+// What is stored can be read again.
+static void four_without_a_text(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    start(&r, open_config);
+    traffic_replay(&r, "homie4", false);
+    traffic_message(&r, STR("homie/super-car/$name"), (struct str){"", 1}, true); // the empty text
+    traffic_message(&r, STR("homie/super-car/lights/$name"), STR("a\0b"), true);
+    traffic_message(&r, STR("homie/super-car/wheels/$name"), STR("\xff\xfe"), true);
+    assert_int_equal(stat_of(&r).refused_discoveries, 2);
+    rig_pass(&r, 1000);
+    const struct event *ev = rig_last(&r, EV_STATE, "config:homie:super-car");
+    json_t *stored = json_loadb(ev->blob.p, ev->blob.n, 0, NULL);
+    assert_non_null(stored);
+    json_decref(stored);
+    assert_str(rig_last(&r, EV_IDENTITY, "homie:super-car")->name, "super-car");
+    rig_finish(&r);
+}
+
 // Who has learnt 5 and speaks 4 beside it, or did, stays the same contact.
 static void four_becomes_five(void **state)
 {
@@ -720,6 +743,7 @@ int main(void)
         cmocka_unit_test(described_anew),
         cmocka_unit_test(four),
         cmocka_unit_test(four_changes),
+        cmocka_unit_test(four_without_a_text),
         cmocka_unit_test(four_becomes_five),
         cmocka_unit_test(configured),
         cmocka_unit_test(wrong_configuration),

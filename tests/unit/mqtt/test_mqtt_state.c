@@ -82,6 +82,34 @@ static void there_and_back(void **state)
     mqtt_spec_destroy(s);
 }
 
+// All that a topic may have said, and what nobody has written.
+static void presences(void **state)
+{
+    struct mqtt_spec *s = spec_rig(yaml);
+    struct arena a;
+
+    (void)state;
+    arena_init(&a, 0);
+    for (enum mqtt_presence p = MQTT_PRESENCE_UNKNOWN; p < MQTT_PRESENCE_COUNT; p++) {
+        struct mqtt_device *d = spec_rig_device(s, "x");
+        mqtt_device_presences(d)[1] = (uint8_t)p;
+        struct mqtt_device *again = read_at(s, written(d, &a), &t0);
+        assert_int_equal(mqtt_device_presences(again)[1], p);
+        mqtt_device_destroy(again);
+        mqtt_device_destroy(d);
+    }
+    struct mqtt_device *odd =
+        read_at(s,
+                STR("{\"v\":1,\"profile\":\"d\",\"captures\":[\"x\"],\"available\":{\"d/{1}/a\":\"\",\"d/{1}/b\":7},"
+                    "\"raised\":{\"a\":\"b\"}}"),
+                &t0);
+    assert_int_equal(mqtt_device_presences(odd)[0], MQTT_PRESENCE_UNKNOWN);
+    assert_int_equal(mqtt_device_presences(odd)[1], MQTT_PRESENCE_UNKNOWN);
+    mqtt_device_destroy(odd);
+    arena_finish(&a);
+    mqtt_spec_destroy(s);
+}
+
 static void nothing_known_is_little_written(void **state)
 {
     struct mqtt_spec *s = spec_rig(yaml);
@@ -283,6 +311,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(there_and_back),
+        cmocka_unit_test(presences),
         cmocka_unit_test(nothing_known_is_little_written),
         cmocka_unit_test(numbers_are_exact),
         cmocka_unit_test(clocks_that_jump),

@@ -403,9 +403,11 @@ static void configured(void **state)
     start(&r, "discovery: {zigbee2mqtt: {enabled: true, base: home/zigbee}}\n");
     traffic_replay(&r, "zigbee2mqtt", false);
     assert_int_equal(stat_of(&r).devices, 0);
-    char *text = json_dumps(list_of(), JSON_COMPACT);
+    json_t *list = list_of();
+    char *text = json_dumps(list, JSON_COMPACT);
     rig_retained(&r, "home/zigbee/bridge/devices", text);
     free(text);
+    json_decref(list);
     assert_int_equal(stat_of(&r).devices, 8);
     assert_int_equal(rig_last(&r, EV_IDENTITY, LAMP)->flags, EVENT_QUARANTINE);
     assert_true(rig_listens(&r, "home/zigbee/kitchen/lamp/availability"));
