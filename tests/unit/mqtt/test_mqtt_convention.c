@@ -128,14 +128,14 @@ static void allow_holds_for_all(void **state)
 {
     size_t homie = mqtt_convention_of(STR("homie:x")), z2m = mqtt_convention_of(STR("z2m:x")), warnings;
     struct mqtt_discovery *d = discovery_of(
-        "discovery: {homie: {enabled: true}, zigbee2mqtt: {enabled: true}, allow: ['homie/#']}", &warnings);
+        "discovery: {homie: {enabled: true}, zigbee2mqtt: {enabled: true}, allow: ['zigbee2mqtt/#']}", &warnings);
 
     (void)state;
     assert_int_equal(warnings, 1); // of the other one
-    assert_true(mqtt_discovery_may_write(d, homie, STR("homie/5/x/n/p/set")));
-    assert_false(mqtt_discovery_may_read(d, z2m, STR("zigbee2mqtt/x")));
+    assert_true(mqtt_discovery_may_write(d, z2m, STR("zigbee2mqtt/x/set")));
+    assert_false(mqtt_discovery_may_read(d, homie, STR("homie/5/x/n/p")));
     // what describes devices is nothing that one of them may write
-    assert_false(mqtt_discovery_may_write(d, homie, STR("homie/5/x/$description")));
+    assert_false(mqtt_discovery_may_write(d, z2m, STR("zigbee2mqtt/bridge/request/restart")));
     mqtt_discovery_destroy(d);
 }
 
