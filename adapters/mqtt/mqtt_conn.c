@@ -121,6 +121,7 @@ static void on_message(struct mosquitto *lib, void *ud, const struct mosquitto_m
         .payload = {in->payload, (size_t)in->payloadlen},
         .qos = (unsigned)in->qos,
         .retain = in->retain,
+        .packet = in->qos > 0 ? (uint16_t)in->mid : 0,
         .correlation = {correlation, length},
     };
     c->taken++;

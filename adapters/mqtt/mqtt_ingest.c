@@ -267,13 +267,8 @@ static bool hear(struct mqtt_model *m, const struct mqtt_message *msg)
     return used;
 }
 
-void mqtt_model_message(struct mqtt_model *m, const struct mqtt_message *msg, int64_t now, int64_t wall)
+static void take(struct mqtt_model *m, const struct mqtt_message *msg)
 {
-    mqtt_model_enter(m, now, wall);
-    m->stat.messages++;
-    m->repeated = msg->qos > 0;
-    if (m->settling && msg->retain)
-        m->settle_quiet = now + MQTT_SETTLE_QUIET;
     bool used = m->pending.count && mqtt_send_answered(m, msg); // which may tell of readings too
     if (mqtt_discovery_owns(m->setup.discovery, msg->topic)) {
         hear_announced(m, msg);
@@ -282,4 +277,15 @@ void mqtt_model_message(struct mqtt_model *m, const struct mqtt_message *msg, in
     used = hear(m, msg) || used;
     if (!used && !keep_for_later(m, msg))
         m->stat.unmatched++;
+}
+
+void mqtt_model_message(struct mqtt_model *m, const struct mqtt_message *msg, int64_t now, int64_t wall)
+{
+    mqtt_model_enter(m, now, wall);
+    m->stat.messages++;
+    if (m->settling && msg->retain)
+        m->settle_quiet = now + MQTT_SETTLE_QUIET;
+    m->message = msg;
+    take(m, msg);
+    m->message = NULL;
 }

@@ -35,6 +35,7 @@ enum {
     LEAVE_MS = 2 * 1000,    // for the last words
     TICK_MS = 1000,
     STEADY_MS = 10 * 1000, // up for so long: the next failure is a new one
+    AGAIN = 2048,          // more than may be unacknowledged: repetitions come first in a resumed session
     STRIKES = 3,           // the same message failed so often: it will not pass
     OUSTED = 5,            // connections in a row that the broker ended soon: somebody has our name
     RETAINED_OFF = 2,      // clean sessions for one: it must be a retained one
@@ -77,6 +78,7 @@ struct mqtt_link {
 
     size_t batch;       // messages of the read in progress
     bool batch_durable; // one of them has QoS 1
+    unsigned again;     // so many more of QoS 1 may be repetitions of what an earlier connection took
     bool held;          // mqtt_link_ack() is awaited
     bool held_told;
     bool unread;     // a tick saw the hold: the answer to a ping may still lie in the socket
@@ -161,6 +163,7 @@ static void on_greeted(void *ud, bool session_present, unsigned receive_maximum)
     mqtt_window_set_limit(&l->window, receive_maximum > 0 && receive_maximum < MQTT_LINK_WINDOW ? receive_maximum
                                                                                                 : MQTT_LINK_WINDOW);
     mqtt_subs_reset(&l->subs, session_present);
+    l->again = session_present ? AGAIN : 0;
     log_info(&l->log, LOG_MSG("broker link is up"), LOG_C("protocol", speaks_v5(l) ? "5" : "3.1.1"),
              LOG_C("session", session_present ? "resumed" : "new"), LOG_INT("window", l->window.limit));
     send_birth(l);
@@ -172,8 +175,11 @@ static void on_message(void *ud, const struct mqtt_message *m)
     struct mqtt_link *l = ud;
     l->batch++;
     l->batch_durable |= m->qos > 0;
+    struct mqtt_message own = *m;
+    own.again = m->qos > 0 && l->again > 0;
+    l->again -= own.again;
     if (!l->closing) // by the message before
-        l->ev->message(l->ud, m);
+        l->ev->message(l->ud, &own);
 }
 
 static void on_invalid(void *ud, const char *why)

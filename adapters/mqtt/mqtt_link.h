@@ -39,6 +39,8 @@ struct mqtt_message { // borrowed for the call
     struct str payload;
     unsigned qos; // 0 or 1
     bool retain;
+    uint16_t packet;        // QoS 1: its identifier, which is the same when the broker sends it again
+    bool again;             // QoS 1: it may have been handed over by an earlier connection of this session
     struct str correlation; // MQTT 5
 };
 

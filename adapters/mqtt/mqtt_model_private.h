@@ -62,7 +62,7 @@ struct mqtt_model {
     struct mqtt_link_state link;
     bool correlates; // answers to commands bring what they were sent with: MQTT 5
     bool started, settling;
-    bool repeated; // the broker sends this call's message again until it is acknowledged
+    const struct mqtt_message *message; // that of this call, NULL when it is another
     int64_t settle_quiet, settle_end;
     uint32_t sweep;  // handle to look at next, MQTT_NONE: all were
     uint32_t *dirty; // handles of devices to store, each once

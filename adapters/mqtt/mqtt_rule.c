@@ -129,14 +129,13 @@ struct str mqtt_rule_key(const struct mqtt_device *d, uint16_t alert, struct are
     return arena_printf(a, STR_FMT "%c" STR_FMT, STR_ARG(name), signs[r->kind], STR_ARG(r->equals));
 }
 
-struct str mqtt_rule_id(const struct mqtt_device *d, uint16_t alert, int64_t wall, struct arena *a)
+struct str mqtt_rule_id(const struct mqtt_device *d, uint16_t alert, struct str occasion, struct arena *a)
 {
     enum { ID_BYTES = 15 };
     uint8_t digest[32];
 
-    hash_sha256(arena_printf(a, STR_FMT "%c" STR_FMT "%c%u%c%lld", STR_ARG(mqtt_device_key(d)), 0,
-                             STR_ARG(mqtt_rule_key(d, alert, a)), 0, mqtt_device_alarms(d)[alert].count, 0,
-                             (long long)wall),
+    hash_sha256(arena_printf(a, STR_FMT "%c" STR_FMT "%c" STR_FMT, STR_ARG(mqtt_device_key(d)), 0,
+                             STR_ARG(mqtt_rule_key(d, alert, a)), 0, STR_ARG(occasion)),
                 digest);
     return hash_base32(a, digest, ID_BYTES);
 }

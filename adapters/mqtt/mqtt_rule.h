@@ -14,9 +14,8 @@ bool mqtt_rule_check(struct mqtt_device *d, uint16_t alert, bool first, bool cha
 struct str mqtt_rule_text(const struct mqtt_device *d, uint16_t alert, struct arena *a);
 // Names the alert among those of its spec, wherever it stands in the configuration: "temp>30".
 struct str mqtt_rule_key(const struct mqtt_device *d, uint16_t alert, struct arena *a);
-// The id of the message: the same when the same is said again after a crash, never that of another. `wall`: the time,
-// where the broker does not repeat what it is said because of; else 0, since the count in the row is as old as what is
-// repeated.
-struct str mqtt_rule_id(const struct mqtt_device *d, uint16_t alert, int64_t wall, struct arena *a);
+// The id of the message: the same for the same occasion. `occasion`: bytes that tell what it is said because of from
+// all else.
+struct str mqtt_rule_id(const struct mqtt_device *d, uint16_t alert, struct str occasion, struct arena *a);
 
 #endif

@@ -68,6 +68,25 @@ static void store_soon(struct mqtt_model *m, struct mqtt_device *d)
         m->alerts_at = m->t.now + MQTT_ALERT_FLUSH;
 }
 
+// What something is said because of. The broker sends a message of QoS 1 again until it is acknowledged, maybe after
+// more has come: what is said of it then has the id that it had, so that nobody is told twice.
+static struct str occasion(struct mqtt_model *m, unsigned count)
+{
+    const struct mqtt_message *msg = m->message;
+
+    if (!msg || msg->qos == 0)
+        return arena_printf(&m->scratch, "%u %lld", count, (long long)m->t.wall);
+    uint8_t digest[32];
+    const struct str parts[] = {arena_printf(&m->scratch, "%u ", msg->packet), msg->topic, {"", 1}, msg->payload};
+    hash_sha256(arena_concat(&m->scratch, parts, sizeof parts / sizeof *parts), digest);
+    return hash_base32(&m->scratch, digest, sizeof digest);
+}
+
+static unsigned said_again(const struct mqtt_model *m)
+{
+    return m->message && m->message->again ? EVENT_AGAIN : 0;
+}
+
 // Its row stands behind it: what is repeated because of a crash between the two is told again, under the same id,
 // instead of being no news any more.
 void mqtt_tell_alert(struct mqtt_model *m, struct mqtt_device *d, uint16_t alert)
@@ -76,7 +95,8 @@ void mqtt_tell_alert(struct mqtt_model *m, struct mqtt_device *d, uint16_t alert
 
     ev.type = MESSAGE_CHAT;
     ev.body = mqtt_rule_text(d, alert, &m->scratch);
-    ev.id = mqtt_rule_id(d, alert, m->repeated ? 0 : m->t.wall, &m->scratch);
+    ev.flags = said_again(m);
+    ev.id = mqtt_rule_id(d, alert, occasion(m, mqtt_device_alarms(d)[alert].count), &m->scratch);
     if (!d->introduced)
         mqtt_tell_identity(m, d);
     m->host.post(m->ud, &ev);
@@ -90,10 +110,11 @@ static void tell_words(struct mqtt_model *m, struct mqtt_device *d, struct str t
     struct event ev = event_for(m, d, EV_MESSAGE);
     uint8_t digest[32];
 
-    hash_sha256(arena_printf(&m->scratch, STR_FMT "%c" STR_FMT "%c" STR_FMT "%c%lld", STR_ARG(mqtt_device_key(d)), 0,
-                             STR_ARG(what), 0, STR_ARG(text), 0, (long long)(m->repeated ? 0 : m->t.wall)),
+    hash_sha256(arena_printf(&m->scratch, STR_FMT "%c" STR_FMT "%c" STR_FMT "%c" STR_FMT, STR_ARG(mqtt_device_key(d)),
+                             0, STR_ARG(what), 0, STR_ARG(text), 0, STR_ARG(occasion(m, 0))),
                 digest);
     ev.type = MESSAGE_CHAT;
+    ev.flags = said_again(m);
     ev.body = text;
     ev.id = hash_base32(&m->scratch, digest, ID_BYTES);
     if (!d->introduced)

@@ -77,8 +77,12 @@ enum err deliver_accept(struct bridge *b, const struct event *ev, struct effects
     if (str_empty(ev->id))
         record.id = rng_id(&b->rng, out->arena, 16);
     uint64_t hash = lane_hash(record.id);
-    if (lane_find(l, hash)) // its source says it again, for it was not answered: the answer waits for the same row
-        return ERR_OK;
+    if (lane_find(l, hash)) {
+        if (ev->flags & EVENT_AGAIN) // it was not answered: the answer waits for the same row
+            return ERR_OK;
+        record.id = arena_printf(out->arena, STR_FMT "-%llu", STR_ARG(ev->id), (unsigned long long)l->next);
+        hash = lane_hash(record.id);
+    }
     uint64_t number = lane_add(l, hash, record.body.n, b->now);
     if (number == l->loaded + 1 && lane_has_room(l))
         lane_put(l, &record, number);

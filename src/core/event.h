@@ -93,6 +93,7 @@ enum event_flag {
     EVENT_DURABLE = 32,       // posted by an adapter that holds an acknowledgement for it
     EVENT_SELF = 64,          // JOIN/PART/MESSAGE n: about the receiver itself
     EVENT_HIDDEN_BODY = 128,  // log no length, no body
+    EVENT_AGAIN = 256,        // MESSAGE A: it may have been posted before, under this id
 };
 
 struct event_field { // of a form

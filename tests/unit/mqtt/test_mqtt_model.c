@@ -556,6 +556,40 @@ static void redelivery_has_the_same_id(void **state)
     rig_finish(&two);
 }
 
+// What was not acknowledged comes again after more has come: what is said of it has the id that it had, and says so.
+static void redelivery_behind_others_has_the_same_id(void **state)
+{
+    static const char *const payloads[] = {"{\"contact\":true}", "{\"contact\":false}", "{\"contact\":true}"};
+    struct str ids[2][3] = {{{0}}};
+    struct rig r;
+
+    (void)state;
+    rig_init(&r, thermo);
+    rig_up(&r);
+    for (size_t round = 0; round < 2; round++) {
+        for (uint16_t i = 0; i < 3; i++) {
+            struct mqtt_message msg = {.topic = STR(STATUS), .payload = str_c(payloads[i]), .qos = 1};
+            msg.packet = (uint16_t)(i + 7);
+            msg.again = round == 1;
+            rig_clear(&r);
+            mqtt_model_message(r.m, &msg, ++r.now, ++r.wall);
+            const struct event *said = rig_last(&r, EV_MESSAGE, KEY);
+            if (!said)
+                continue;
+            assert_int_equal(said->flags & EVENT_AGAIN, round ? EVENT_AGAIN : 0);
+            ids[round][i].p = mem_dup(said->id.p, said->id.n);
+            ids[round][i].n = said->id.n;
+        }
+    }
+    assert_int_equal(ids[0][0].n, 0); // the first value is no change
+    for (size_t i = 1; i < 3; i++)
+        assert_true(ids[0][i].n && str_eq(ids[0][i], ids[1][i]));
+    assert_false(str_eq(ids[0][1], ids[0][2]));
+    for (size_t i = 0; i < 6; i++)
+        mem_free((void *)(uintptr_t)ids[i / 3][i % 3].p);
+    rig_finish(&r);
+}
+
 // What may have been lost is told again, what was told is not, and nothing has the id of another: whatever was under
 // way when the process was killed.
 static void killed_after_an_alert(void **state)
@@ -935,6 +969,7 @@ int main(void)
         cmocka_unit_test(state_survives),
         cmocka_unit_test(loss_survives),
         cmocka_unit_test(redelivery_has_the_same_id),
+        cmocka_unit_test(redelivery_behind_others_has_the_same_id),
         cmocka_unit_test(killed_after_an_alert),
         cmocka_unit_test(row_stands_behind_its_alerts),
         cmocka_unit_test(flush_stores_what_waits),

@@ -168,7 +168,7 @@ static void keys(void **state)
     }
 }
 
-// The same for the same message of the same device, and for no other.
+// The same for the same occasion of the same alert of the same device, and for no other.
 static void ids(void **state)
 {
     struct mqtt_spec *s = spec_rig(
@@ -179,15 +179,12 @@ static void ids(void **state)
 
     (void)state;
     arena_init(&a, 0);
-    mqtt_device_alarms(d)[0].count = mqtt_device_alarms(d)[1].count = mqtt_device_alarms(other)[0].count = 1;
-    id[0] = mqtt_rule_id(d, 0, 0, &a);
-    id[1] = mqtt_rule_id(d, 1, 0, &a);
-    id[2] = mqtt_rule_id(other, 0, 0, &a);
-    mqtt_device_alarms(d)[0].count = 2;
-    id[3] = mqtt_rule_id(d, 0, 0, &a);
-    mqtt_device_alarms(d)[0].count = 1;
-    id[4] = mqtt_rule_id(d, 0, 1795252800000, &a);
-    id[5] = mqtt_rule_id(d, 0, 0, &a);
+    id[0] = mqtt_rule_id(d, 0, STR("1"), &a);
+    id[1] = mqtt_rule_id(d, 1, STR("1"), &a);
+    id[2] = mqtt_rule_id(other, 0, STR("1"), &a);
+    id[3] = mqtt_rule_id(d, 0, STR("2"), &a);
+    id[4] = mqtt_rule_id(d, 0, STR_NONE, &a);
+    id[5] = mqtt_rule_id(d, 0, STR("1"), &a);
     assert_str(id[5], id[0].p);
     for (size_t i = 0; i < 5; i++)
         for (size_t k = 0; k < i; k++)
