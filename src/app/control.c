@@ -17,6 +17,7 @@ struct control {
     void *ud;
     struct list_node clients; // control_client::link
     size_t count;
+    uint64_t numbers; // of clients so far
     struct log_ctx log;
     bool closing;
 };
@@ -27,6 +28,8 @@ struct control_client {
     struct strbuf line;
     struct timer idle;
     struct list_node link;
+    uint64_t number;
+    bool waiting, over; // for an operation that takes a while; answered
 };
 
 static void free_when_last(struct control *c)
@@ -57,11 +60,28 @@ static void answer(struct control_client *cl, struct str line)
         rest = line;
     struct strbuf out;
     strbuf_init(&out, ANSWER_MAX);
-    enum err e = cl->control->operate(cl->control->ud, rest, json, &out);
-    stream_write(cl->stream, e ? STR("error\n") : STR("ok\n"));
-    stream_write(cl->stream, strbuf_view(&out));
+    enum err e = cl->control->operate(cl->control->ud, cl->number, rest, json, &out);
+    cl->waiting = e == ERR_AGAIN;
+    cl->over = !cl->waiting;
+    timer_set(&cl->idle, cl->waiting ? INT64_MAX : loop_now(cl->control->loop) + IDLE_MS);
+    if (cl->over) {
+        stream_write(cl->stream, e ? STR("error\n") : STR("ok\n"));
+        stream_write(cl->stream, strbuf_view(&out));
+        stream_close(cl->stream);
+    }
     strbuf_finish(&out);
-    stream_close(cl->stream);
+}
+
+void control_poke(struct control *c)
+{
+    struct list_node *it, *safe;
+    if (!c || c->closing)
+        return;
+    LIST_EACH (it, safe, &c->clients) {
+        struct control_client *cl = CONTAINER_OF(it, struct control_client, link);
+        if (cl->waiting)
+            answer(cl, strbuf_view(&cl->line));
+    }
 }
 
 static void refuse(struct control_client *cl)
@@ -76,6 +96,8 @@ static void client_data(void *ud, struct str bytes)
 {
     struct control_client *cl = ud;
     ptrdiff_t end = str_find(bytes, '\n');
+    if (cl->waiting || cl->over)
+        return;
     if (!strbuf_str(&cl->line, str_sub(bytes, 0, end < 0 ? bytes.n : (size_t)end))) {
         stream_reset(cl->stream);
         return;
@@ -105,6 +127,7 @@ static void accepted(void *ud, struct stream *s)
     struct control_client *cl = MEM_NEW(struct control_client);
     cl->control = c;
     cl->stream = s;
+    cl->number = ++c->numbers;
     strbuf_init(&cl->line, LINE_LIMIT);
     timer_init(&cl->idle, c->loop, client_idle, cl);
     timer_set(&cl->idle, loop_now(c->loop) + IDLE_MS);

@@ -12,12 +12,15 @@
 
 struct control;
 
-// Runs one line and appends its answer, as text or JSON; an error makes it an error answer.
-typedef enum err control_operate(void *ud, struct str line, bool json, struct strbuf *out);
+// Runs one line of a client and appends its answer, as text or JSON; an error makes it an error answer. ERR_AGAIN: it
+// takes a while, and is run again at the next control_poke(), unless the client has gone.
+typedef enum err control_operate(void *ud, uint64_t client, struct str line, bool json, struct strbuf *out);
 
 // Listens; NULL with *msg when the socket cannot be had.
 struct control *control_create(struct loop *l, const char *path, unsigned mode, control_operate *operate, void *ud,
                                struct errmsg *msg);
+// What takes a while may be done.
+void control_poke(struct control *c); // NULL is fine
 // Asynchronous: its streams close by themselves.
 void control_close(struct control *c);
 
@@ -27,5 +30,7 @@ const char *control_standby_path(struct arena *a, const char *path);
 // The client: connects, asks, prints the answer to stdout or stderr; of a standby, where nobody serves. Blocking.
 // Returns the exit code: 0, 1 (error answer), 2 (no connection).
 int control_ask(const char *path, bool json, struct str line);
+// The same of who serves alone, with the answer, or why there is none, appended to `out`.
+int control_call(const char *path, struct str line, struct strbuf *out);
 
 #endif

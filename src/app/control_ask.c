@@ -101,6 +101,17 @@ static int dial_either(const char *path)
     return fd;
 }
 
+// 0 when an answer has come, whatever it says.
+static int converse(int fd, struct str form, struct str line, struct strbuf *answer)
+{
+    // A bridge that is busy answers before it is asked, and does not read: the answer is there all the same.
+    bool sent = send_all(fd, form) && send_all(fd, line) && send_all(fd, STR("\n"));
+    int error = errno;
+    bool good = receive_all(fd, answer) && sent;
+    errno = sent ? errno : error;
+    return good || answer->n ? 0 : 2;
+}
+
 int control_ask(const char *path, bool json, struct str line)
 {
     int fd = dial_either(path);
@@ -110,16 +121,35 @@ int control_ask(const char *path, bool json, struct str line)
     }
     struct strbuf answer;
     strbuf_init(&answer, ANSWER_MAX);
-    // A bridge that is busy answers before it is asked, and does not read: the answer is there all the same.
-    bool sent = send_all(fd, json ? STR("json ") : STR("text ")) && send_all(fd, line) && send_all(fd, STR("\n"));
-    int error = errno;
-    bool good = receive_all(fd, &answer) && sent;
-    int code = good || answer.n ? show(strbuf_view(&answer)) : 2;
-    if (!good && !answer.n) {
-        errno = sent ? errno : error;
+    int code = converse(fd, json ? STR("json ") : STR("text "), line, &answer);
+    if (code)
         explain(path);
-    }
+    else
+        code = show(strbuf_view(&answer));
     strbuf_finish(&answer);
     close(fd);
+    return code;
+}
+
+int control_call(const char *path, struct str line, struct strbuf *out)
+{
+    struct str head, rest;
+    struct strbuf answer;
+    int fd = dial(path), code = 2;
+    strbuf_init(&answer, ANSWER_MAX);
+    if (fd >= 0)
+        code = converse(fd, STR("text "), line, &answer);
+    if (code)
+        strbuf_printf(out, "cannot connect to %s: %s", path, strerror(errno));
+    else if (str_cut(strbuf_view(&answer), '\n', &head, &rest)) {
+        code = str_eq_c(head, "ok") ? 0 : 1;
+        strbuf_str(out, str_trim(rest));
+    } else {
+        code = 2;
+        strbuf_c(out, "the bridge ended the conversation");
+    }
+    if (fd >= 0)
+        close(fd);
+    strbuf_finish(&answer);
     return code;
 }

@@ -19,6 +19,7 @@
 #include "net/http.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,6 +45,7 @@ struct daemon {
     struct loop_wake *committed;
     uv_signal_t signals[3];
     struct log_ctx log;
+    uint64_t snapshot;   // the client that waits for one
     bool stopping, late; // late: STOP_MS have passed
 };
 
@@ -140,6 +142,7 @@ static void work(void *ud)
 {
     struct daemon *d = ud;
     hub_work(d->hub);
+    control_poke(d->control);
     for (size_t i = 0; i < d->link_count; i++)
         link_driver_poke(d->links[i]);
     timer_set(&d->timer, hub_deadline(d->hub));
@@ -246,10 +249,69 @@ static void open_links(struct daemon *d)
     arena_finish(&a);
 }
 
-static enum err operate(void *ud, struct str line, bool json, struct strbuf *out)
+/* A copy of the database for `spandrel db`, which checks it and brings it to where it is wanted: the process may have
+ * no right to write there. It is no operation: who may fetch it is on this machine, and may read the directory. */
+
+static void snapshot_path(const struct daemon *d, uint64_t client, struct strbuf *out)
+{
+    strbuf_printf(out, "%s/snapshot-%" PRIu64 ".db", conf_cstr(conf_get(d->config, "state")), client);
+}
+
+// Of a client that has not waited.
+static void drop_snapshot(struct daemon *d)
+{
+    enum err e;
+    struct errmsg msg;
+    struct strbuf path;
+    if (!d->snapshot || !store_snapshot_ended(d->store, &e, &msg))
+        return;
+    strbuf_init(&path, 8192);
+    snapshot_path(d, d->snapshot, &path);
+    (void)remove(path.p);
+    strbuf_finish(&path);
+    d->snapshot = 0;
+}
+
+static enum err begin_snapshot(struct daemon *d, uint64_t client, struct strbuf *out)
+{
+    struct errmsg msg;
+    struct strbuf path;
+    drop_snapshot(d);
+    strbuf_init(&path, 8192);
+    snapshot_path(d, client, &path);
+    enum err e = store_snapshot(d->store, path.p, &msg);
+    strbuf_finish(&path);
+    if (!e) {
+        d->snapshot = client;
+        return ERR_AGAIN;
+    }
+    strbuf_printf(out, "%s\n", msg.text);
+    return e == ERR_AGAIN ? ERR_LIMIT : e; // this client is not kept
+}
+
+static enum err snapshot(struct daemon *d, uint64_t client, struct strbuf *out)
+{
+    enum err e;
+    struct errmsg msg;
+    if (d->snapshot != client)
+        return begin_snapshot(d, client, out);
+    if (!store_snapshot_ended(d->store, &e, &msg))
+        return ERR_AGAIN;
+    d->snapshot = 0;
+    if (e)
+        strbuf_printf(out, "%s\n", msg.text);
+    else
+        snapshot_path(d, client, out);
+    return e;
+}
+
+static enum err operate(void *ud, uint64_t client, struct str line, bool json, struct strbuf *out)
 {
     struct daemon *d = ud;
-    return hub_operate(d->hub, line, json, out);
+    if (str_eq_c(str_trim(line), "snapshot"))
+        return snapshot(d, client, out);
+    enum err e = hub_operate(d->hub, line, json, out);
+    return e == ERR_AGAIN ? ERR_LIMIT : e; // the client is answered
 }
 
 static unsigned control_mode(const struct daemon *d)

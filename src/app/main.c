@@ -2,7 +2,9 @@
 #include "app/app_conf.h"
 #include "app/control.h"
 #include "app/daemon.h"
+#include "app/db.h"
 #include "app/record.h"
+#include "store/store_table.h"
 
 #include <getopt.h>
 #include <limits.h>
@@ -13,19 +15,21 @@ enum { DONE = 0, FAILED = 1, MISUSED = 2, LINE_MAX_BYTES = 16000 };
 static const char default_config[] = "/etc/spandrel/spandrel.yaml";
 
 struct options {
-    const char *config, *socket, *record;
-    bool json, quiet, help, standby;
+    const char *config, *socket, *record, *table;
+    bool json, quiet, help, standby, csv;
     unsigned given; // bits of the letters below
 };
 
 static const struct option longs[] = {
     {"config", required_argument, NULL, 'c'},
+    {"csv", no_argument, NULL, 'x'},
     {"help", no_argument, NULL, 'h'},
     {"json", no_argument, NULL, 'j'},
     {"quiet", no_argument, NULL, 'q'},
     {"record", required_argument, NULL, 'r'},
     {"socket", required_argument, NULL, 's'},
     {"standby", no_argument, NULL, 'b'},
+    {"table", required_argument, NULL, 't'},
     {"version", no_argument, NULL, 'v'},
     {NULL, 0, NULL, 0},
 };
@@ -76,6 +80,54 @@ static int replay(const struct options *o, char **words)
     if (e)
         fprintf(stderr, "spandrel: %s\n", msg.text);
     return e ? FAILED : DONE;
+}
+
+// What a `db` command was given, told when it cannot be. `needs`: a file.
+static bool db_options(const struct options *o, char **words, const char *needs, struct db_options *out)
+{
+    *out = (struct db_options){o->config, o->table, o->csv, o->json};
+    const char *wrong = NULL;
+    if (needs && !words[0])
+        wrong = needs;
+    else if (o->table && store_table_find(str_c(o->table)) == ROW_KINDS)
+        wrong = "there is no such table: identity, subscription, registration, access, ...";
+    else if (o->table && o->csv)
+        wrong = "--csv is for all tables, --table for one: give one of the two";
+    else if (o->csv && !words[0])
+        wrong = "--csv needs a directory, which gets a file for each table";
+    if (wrong)
+        fprintf(stderr, "spandrel: %s\n", wrong);
+    return !wrong;
+}
+
+static int backup(const struct options *o, char **words)
+{
+    struct db_options db;
+    return db_options(o, words, "back up to where? Name a file", &db) ? db_backup(&db, words[0]) : MISUSED;
+}
+
+static int restore(const struct options *o, char **words)
+{
+    struct db_options db;
+    return db_options(o, words, "restore what? Name a file of `db backup`", &db) ? db_restore(&db, words[0]) : MISUSED;
+}
+
+static int check_db(const struct options *o, char **words)
+{
+    struct db_options db;
+    return db_options(o, words, NULL, &db) ? db_check(&db) : MISUSED;
+}
+
+static int export(const struct options *o, char **words)
+{
+    struct db_options db;
+    return db_options(o, words, NULL, &db) ? db_export(&db, words[0]) : MISUSED;
+}
+
+static int import(const struct options *o, char **words)
+{
+    struct db_options db;
+    return db_options(o, words, "import what? Name a file of `db export`", &db) ? db_import(&db, words[0]) : MISUSED;
 }
 
 static int write_out(void (*writer)(const struct conf_item *, struct strbuf *))
@@ -156,6 +208,13 @@ static const struct verb verbs[] = {
     {"check", NULL, "", "check the configuration; connects to nothing", "", 0, check},
     {"ctl", NULL, "[--json] [COMMAND]", "operate the running bridge; `ctl help` lists what it can do", "js", INT_MAX,
      ctl},
+    {"db", "backup", "FILE", "write a checked copy of the database, also while the bridge runs", "", 1, backup},
+    {"db", "restore", "FILE", "put such a copy in the place of the database, which is kept aside", "", 1, restore},
+    {"db", "check", "[--json]", "look for faults in the database (exit code 3: there are some)", "j", 0, check_db},
+    {"db", "export", "[FILE]",
+     "write all tables as JSON; with --table NAME one as CSV, with --csv all into directory FILE", "tx", 1, export},
+    {"db", "import", "FILE", "replace the tables that an export has, all or nothing; --table and --csv as for export",
+     "tx", 1, import},
     {"config", "example", "", "print a commented example of the configuration", "", 0, config_example},
     {"config", "schema", "", "print the JSON Schema of the configuration", "", 0, config_schema},
     {"config", "docs", "", "print the reference of the configuration (Markdown)", "", 0, config_docs},
@@ -262,9 +321,11 @@ static bool take(struct options *o, int letter)
     o->config = letter == 'c' ? optarg : o->config;
     o->socket = letter == 's' ? optarg : o->socket;
     o->record = letter == 'r' ? optarg : o->record;
+    o->table = letter == 't' ? optarg : o->table;
     o->json = o->json || letter == 'j';
     o->quiet = o->quiet || letter == 'q';
     o->standby = o->standby || letter == 'b';
+    o->csv = o->csv || letter == 'x';
     o->help = o->help || letter == 'h';
     return letter != '?' && letter != ':';
 }

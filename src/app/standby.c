@@ -41,8 +41,9 @@ static void write_json(const struct standby *s, struct strbuf *out)
     strbuf_printf(out, ",\"displaced\":%s}}\n", s->holder.displaced ? "true" : "false");
 }
 
-static enum err operate(void *ud, struct str line, bool json, struct strbuf *out)
+static enum err operate(void *ud, uint64_t client, struct str line, bool json, struct strbuf *out)
 {
+    (void)client;
     const struct standby *s = ud;
     struct str rest = line, word = STR_NONE;
     if (!str_word(&rest, &word) || str_case_eq(word, STR("status"))) {

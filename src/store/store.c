@@ -20,6 +20,8 @@
 #include "store/store_db.h"
 #include "store/store_dir.h"
 #include "store/store_fetch.h"
+#include "store/store_file.h"
+#include "store/store_snapshot.h"
 
 #include <assert.h>
 #include <limits.h>
@@ -47,7 +49,9 @@ struct store {
     struct store_batch batches[2];
     struct store_batch *collecting, *writing;
     struct list_node asked, answered; // struct store_fetch
+    struct store_snapshot snapshot;   // the thread's while `copying`
     bool stopping, pressed;           // pressed: a flush waits
+    bool copying;
     uint64_t failures;
     _Atomic uint64_t last; // batch of the last row put
     _Atomic uint64_t committed;
@@ -88,6 +92,7 @@ static void drop_fetches(struct list_node *list)
 
 static void destroy(struct store *s)
 {
+    store_snapshot_finish(&s->snapshot);
     drop_fetches(&s->asked);
     drop_fetches(&s->answered);
     store_batch_finish(&s->batches[0]);
@@ -241,7 +246,7 @@ static void wait_to_retry(struct store *s)
 // Waits for rows or questions, and looks meanwhile whether all is in its place; false at the end. With the lock.
 static bool wait_for_work(struct store *s)
 {
-    while (!take_batch(s) && list_empty(&s->asked)) {
+    while (!take_batch(s) && list_empty(&s->asked) && !s->copying) {
         if (s->stopping)
             return false;
         struct timespec until;
@@ -285,21 +290,39 @@ static void answer_fetches(struct store *s)
         s->notify(s->notify_ud);
 }
 
+// Without the lock.
+static void work_snapshot(struct store *s)
+{
+    (void)pthread_mutex_lock(&s->db_lock);
+    bool ended = store_snapshot_work(&s->snapshot, s->db);
+    (void)pthread_mutex_unlock(&s->db_lock);
+    if (!ended)
+        return;
+    (void)pthread_mutex_lock(&s->lock);
+    s->snapshot.ended = true;
+    s->copying = false;
+    (void)pthread_mutex_unlock(&s->lock);
+    if (s->notify)
+        s->notify(s->notify_ud);
+}
+
 static void *run(void *ud)
 {
     struct store *s = ud;
     (void)pthread_mutex_lock(&s->lock);
     while (wait_for_work(s)) {
-        bool last = s->stopping, rows = s->writing->count > 0;
+        bool last = s->stopping, rows = s->writing->count > 0, copying = s->copying;
         (void)pthread_mutex_unlock(&s->lock);
         bool done = !rows || write_batch(s);
         if (done && rows)
             checkpoint(s);
         answer_fetches(s);
+        if (copying)
+            work_snapshot(s);
         (void)pthread_mutex_lock(&s->lock);
-        if (!done && last)
+        if ((!done || copying) && last)
             break;
-        if (!done)
+        if (!done && !s->copying)
             wait_to_retry(s);
     }
     (void)pthread_mutex_unlock(&s->lock);
@@ -311,7 +334,11 @@ static enum err open_locked(const char *dir, struct store_db **db, struct errmsg
     char path[PATH_MAX];
     if (snprintf(path, sizeof path, "%s/spandrel.db", dir) >= (int)sizeof path)
         return err_set(msg, ERR_CONF, "%s: the path is too long", dir);
-    enum err e = store_dir_private(path, msg);
+    char aside[STORE_ASIDE_MAX];
+    enum err e = store_file_recover(dir, aside, msg);
+    if (!e)
+        e = store_dir_private(path, msg);
+    store_snapshot_sweep(dir);
     return e ? e : store_db_open(path, &store_db_migrations, db, msg);
 }
 
@@ -535,4 +562,28 @@ void store_stat(const struct store *s, struct store_stat *out)
     *out = s->stat;
     out->waiting = s->collecting->count + s->writing->count;
     (void)pthread_mutex_unlock(lock);
+}
+
+enum err store_snapshot(struct store *s, const char *path, struct errmsg *msg)
+{
+    if (!s->threaded)
+        return err_set(msg, ERR_UNSUPPORTED, "this store is in memory");
+    (void)pthread_mutex_lock(&s->lock);
+    enum err e = ERR_OK;
+    if (s->displaced)
+        e = err_set(msg, ERR_IO, "%s", displaced_why);
+    else if (!store_snapshot_begin(&s->snapshot, path))
+        e = err_set(msg, ERR_AGAIN, "a copy of the database is being made: try again when it is complete");
+    s->copying = s->copying || !e;
+    (void)pthread_cond_signal(&s->wake);
+    (void)pthread_mutex_unlock(&s->lock);
+    return e;
+}
+
+bool store_snapshot_ended(struct store *s, enum err *result, struct errmsg *msg)
+{
+    (void)pthread_mutex_lock(&s->lock);
+    bool taken = store_snapshot_take(&s->snapshot, result, msg);
+    (void)pthread_mutex_unlock(&s->lock);
+    return taken;
 }

@@ -79,4 +79,10 @@ uint64_t store_committed(const struct store *s);
 enum err store_flush(struct store *s) MUST_CHECK;
 void store_stat(const struct store *s, struct store_stat *out);
 
+// Begins a copy of the database at `path`, in its directory (store_copy.h), which the thread makes between its commits.
+// ERR_AGAIN while one is being made, or the end of one was not asked for; ERR_IO; ERR_UNSUPPORTED in memory.
+enum err store_snapshot(struct store *s, const char *path, struct errmsg *msg) MUST_CHECK;
+// True, once, when it has ended, after which store_on_commit() is called too: *result and *msg tell how.
+bool store_snapshot_ended(struct store *s, enum err *result, struct errmsg *msg);
+
 #endif

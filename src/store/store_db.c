@@ -16,7 +16,7 @@
 #include <assert.h>
 #include <errno.h>
 
-enum { APPLICATION = 0x5370616e, LOG_PAGES = 1000, BUSY_MS = 2000 };
+enum { LOG_PAGES = 1000, BUSY_MS = 2000 };
 
 struct store_db {
     sqlite3 *sql;
@@ -38,7 +38,7 @@ static const char version_1[] =
     "CREATE TABLE access (number INTEGER PRIMARY KEY, rule TEXT NOT NULL) STRICT;"
     "CREATE TABLE state (adapter TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY (adapter, key))"
     " STRICT, WITHOUT ROWID;"
-    "PRAGMA application_id = 1399873902;" // APPLICATION
+    "PRAGMA application_id = 1399873902;" // STORE_APPLICATION
     "PRAGMA user_version = 1";
 
 // The journal: what was accepted for delivery, how far that is, and what of it could not be delivered to whom.
@@ -108,7 +108,7 @@ static enum err check_owner(const struct store_db *db, int version, int count, c
     if (rc != SQLITE_OK)
         return open_error(db, rc, path, msg);
     bool fresh = application == 0 && version == 0 && tables == 0;
-    if (!fresh && application != APPLICATION)
+    if (!fresh && application != STORE_APPLICATION)
         return err_set(msg, ERR_CONF, "%s belongs to another program: name another state directory", path);
     if (fresh && *path == '/')
         log_info(&log_store, LOG_MSG("there is no state yet: beginning with none"), LOG_C("file", path));
@@ -344,6 +344,11 @@ enum store_outcome store_db_checkpoint(struct store_db *db, const char **why)
     if (rc == SQLITE_OK)
         db->log_pages = 0;
     return outcome(db, rc, SQLITE_FCNTL_FILE_POINTER, why);
+}
+
+sqlite3 *store_db_sql(struct store_db *db)
+{
+    return db->sql;
 }
 
 bool store_db_moved(const struct store_db *db)

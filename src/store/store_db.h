@@ -8,6 +8,8 @@
 
 struct store_db;
 
+enum { STORE_APPLICATION = 0x5370616e }; // PRAGMA application_id
+
 // What became of a batch.
 enum store_outcome {
     STORE_DONE,
@@ -36,6 +38,8 @@ enum store_outcome store_db_checkpoint(struct store_db *db, const char **why);
 // once they have `bytes` bytes of text.
 void store_db_fetch(struct store_db *db, struct str adapter, uint64_t after, unsigned max, size_t bytes,
                     void (*each)(void *ud, const struct row *row), void *ud);
+// The connection, for a copy (store_copy.h).
+sqlite3 *store_db_sql(struct store_db *db);
 // Whether the path leads to another file by now, or to none.
 bool store_db_moved(const struct store_db *db);
 // As store_load(); what is not an error of `each` is told.

@@ -151,10 +151,25 @@ static bool raise_number(struct store_lock *l)
     return higher >= 0;
 }
 
+// What root makes in the directory of another user belongs to that one, who is to work with it.
+static bool give_to_owner(int fd, const char *path)
+{
+    struct str dir, base;
+    struct stat st;
+    struct arena a;
+    if (geteuid() != 0)
+        return true;
+    arena_init(&a, 256);
+    bool inside = str_rcut(str_c(path), '/', &dir, &base) && dir.n;
+    bool given = stat(inside ? arena_cstr(&a, dir) : ".", &st) == 0 && fchown(fd, st.st_uid, st.st_gid) == 0;
+    arena_finish(&a);
+    return given;
+}
+
 static enum err open_file(struct store_lock *l, const char *path, struct errmsg *msg)
 {
     l->file = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (l->file < 0 || !raise_number(l))
+    if (l->file < 0 || !give_to_owner(l->file, path) || !raise_number(l))
         return err_set(msg, ERR_IO, "cannot open %s: %s", path, strerror(errno));
     return ERR_OK;
 }
@@ -324,7 +339,7 @@ enum err store_dir_private(const char *path, struct errmsg *msg)
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return err_set(msg, ERR_IO, "cannot open %s: %s", path, strerror(errno));
-    bool failed = fstat(fd, &st) || ((st.st_mode & 0077) && fchmod(fd, 0600));
+    bool failed = fstat(fd, &st) || ((st.st_mode & 0077) && fchmod(fd, 0600)) || !give_to_owner(fd, path);
     enum err e = failed ? err_set(msg, ERR_IO, "cannot make %s private: %s", path, strerror(errno)) : ERR_OK;
     (void)close(fd);
     return e;

@@ -28,7 +28,8 @@ void store_dir_unlock(struct store_lock *l); // NULL is fine
 const char *store_dir_path(const struct store_lock *l);
 // Whether the path still leads to what is locked.
 bool store_dir_stands(const struct store_lock *l);
-// Makes a file (0600), or takes from an existing one what others may do with it. ERR_IO.
+// Makes a file (0600; of root in another user's directory: that user's), or takes from an existing one what others may
+// do with it. ERR_IO.
 enum err store_dir_private(const char *path, struct errmsg *msg) MUST_CHECK;
 // Makes the names in a directory durable: of what was made, renamed or removed there. ERR_IO.
 enum err store_dir_sync(const char *dir, struct errmsg *msg) MUST_CHECK;

@@ -152,7 +152,7 @@ struct str *store_table_str_of(struct row *row, const struct store_column *c)
     return is_str(c) ? (struct str *)(void *)((char *)row + c->offset) : NULL;
 }
 
-static int64_t number_of(const struct row *row, const struct store_column *c)
+int64_t store_table_number(const struct row *row, const struct store_column *c)
 {
     const char *at = (const char *)row + c->offset;
     uint32_t u32;
@@ -180,8 +180,7 @@ static void set_unsigned(struct row *row, const struct store_column *c, int64_t 
     memcpy((char *)row + c->offset, &u32, sizeof u32);
 }
 
-// False when that was never written there.
-static bool set_number(struct row *row, const struct store_column *c, int64_t n)
+bool store_table_set_number(struct row *row, const struct store_column *c, int64_t n)
 {
     switch (c->type) {
     case COLUMN_KIND:
@@ -208,6 +207,23 @@ static bool set_number(struct row *row, const struct store_column *c, int64_t n)
     }
 }
 
+struct str store_table_column(enum row_kind kind, unsigned at)
+{
+    struct str rest = str_c(store_tables[kind].load), name;
+    rest = str_sub(rest, sizeof "SELECT " - 1, (size_t)str_find_str(rest, STR(" FROM ")));
+    for (unsigned i = 0; i <= at; i++)
+        (void)str_cut(str_trim(rest), ',', &name, &rest);
+    return name;
+}
+
+enum row_kind store_table_find(struct str name)
+{
+    unsigned kind = 0;
+    while (kind < ROW_KINDS && !str_eq_c(name, store_tables[kind].name))
+        kind++;
+    return (enum row_kind)kind;
+}
+
 static int bind_str(sqlite3_stmt *stmt, int at, struct str s, bool blob)
 {
     const char *p = s.n ? s.p : "";
@@ -225,7 +241,8 @@ int store_table_bind(sqlite3_stmt *stmt, const struct row *row, unsigned count)
         const struct store_column *c = &t->column[i];
         const struct str *s = store_table_str(row, c);
         int at = (int)i + 1;
-        rc = s ? bind_str(stmt, at, *s, c->type == COLUMN_BLOB) : sqlite3_bind_int64(stmt, at, number_of(row, c));
+        rc = s ? bind_str(stmt, at, *s, c->type == COLUMN_BLOB)
+               : sqlite3_bind_int64(stmt, at, store_table_number(row, c));
     }
     return rc;
 }
@@ -258,7 +275,7 @@ enum err store_table_read(sqlite3_stmt *stmt, enum row_kind kind, struct row *ou
         struct str *s = store_table_str_of(out, c);
         if (s)
             *s = read_str(stmt, (int)i, c->type == COLUMN_BLOB);
-        else if (!set_number(out, c, sqlite3_column_int64(stmt, (int)i)))
+        else if (!store_table_set_number(out, c, sqlite3_column_int64(stmt, (int)i)))
             return strange(stmt, t, i, msg);
     }
     return ERR_OK;

@@ -41,6 +41,13 @@ extern const struct store_table store_tables[ROW_KINDS]; // by enum row_kind
 // The string a column stands for, or NULL when it is a number.
 const struct str *store_table_str(const struct row *row, const struct store_column *c);
 struct str *store_table_str_of(struct row *row, const struct store_column *c);
+// The same of one that is a number; setting it is false when that was never written there.
+int64_t store_table_number(const struct row *row, const struct store_column *c);
+bool store_table_set_number(struct row *row, const struct store_column *c, int64_t n);
+// The name of a column in the database, borrowed.
+struct str store_table_column(enum row_kind kind, unsigned at);
+// By its name; ROW_KINDS when there is none.
+enum row_kind store_table_find(struct str name);
 // Binds the first `count` columns of the row, as far as the statement has parameters; an SQLite code. The strings must
 // live until the statement is reset.
 int store_table_bind(sqlite3_stmt *stmt, const struct row *row, unsigned count);
