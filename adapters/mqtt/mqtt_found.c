@@ -357,9 +357,11 @@ static enum err accept(struct mqtt_model *m, const struct mqtt_found *found, str
 {
     struct mqtt_device *d = mqtt_registry_find(&m->registry, found->key), *holder = holder_of(m, found->source);
     struct change c;
-    enum err e = try_alone(m, found, d, msg);
 
-    if (e != ERR_OK || (d && mqtt_entities_same(d->entities, found)))
+    if (d && mqtt_entities_same(d->entities, found) && mqtt_entities_built(d->entities, found->source))
+        return ERR_OK;
+    enum err e = try_alone(m, found, d, msg);
+    if (e != ERR_OK)
         return e;
     e = prepare(m, d, found, &c, msg);
     if (e != ERR_OK)

@@ -8,7 +8,8 @@
  *
  * A device is known by its IEEE address: another name, or one that had been another device's, is no other contact. What
  * the list does not name is gone; but only a list with the coordinator in it, which is in every one, is taken for the
- * whole. Without a definition, or before it has been interviewed, a device is no contact yet. */
+ * whole. Without a definition, or before it has been interviewed, a device is no contact yet. A long list is worked off
+ * in slices, one a tick. */
 #include "adapters/mqtt/mqtt_z2m.h"
 
 #include "adapters/mqtt/mqtt_topic.h"
@@ -19,10 +20,14 @@ enum {
     LIST_MAX = 4 << 20, // bytes of a list: some 600 devices
     DEPTH = 24,         // of its JSON
     ADDRESS_MAX = 32,   // bytes of an IEEE address
+    SLICE = 32,         // devices looked at in one call
 };
 
 struct z2m {
-    char *base; // owned
+    char *base;   // owned
+    json_t *list; // owned: what is being worked off; NULL: nothing
+    size_t at;    // the next of it
+    int64_t due;
 };
 
 const struct conf_item mqtt_z2m_schema[] = {
@@ -52,6 +57,7 @@ static void *z2m_create(const struct conf_value *discovery, struct conf_report *
     }
     struct z2m *z = MEM_NEW(struct z2m);
     z->base = mem_dup(text.p, text.n);
+    z->due = INT64_MAX;
     return z;
 }
 
@@ -61,8 +67,21 @@ static void z2m_destroy(void *self)
 
     if (!z)
         return;
+    json_decref(z->list);
     mem_free(z->base);
     mem_free(z);
+}
+
+static void z2m_inherit(void *self, void *from)
+{
+    struct z2m *z = self, *old = from;
+
+    if (!str_eq_c(str_c(z->base), old->base))
+        return;
+    z->list = old->list;
+    z->at = old->at;
+    z->due = old->due;
+    old->list = NULL;
 }
 
 /* Topics */
@@ -220,8 +239,30 @@ static void keep_all(const json_t *list, struct mqtt_sink *sink)
         sink->rest(sink);
 }
 
+static int64_t z2m_deadline(const void *self)
+{
+    return ((const struct z2m *)self)->due;
+}
+
+static void z2m_tick(void *self, struct mqtt_sink *sink)
+{
+    struct z2m *z = self;
+    size_t end = z->at + SLICE;
+
+    for (; z->at < json_array_size(z->list) && z->at < end; z->at++)
+        tell(z, json_array_get(z->list, z->at), sink);
+    z->due = sink->now;
+    if (z->at < json_array_size(z->list))
+        return;
+    json_decref(z->list);
+    z->list = NULL;
+    z->due = INT64_MAX;
+}
+
 static enum err z2m_message(void *self, const struct mqtt_message *m, struct mqtt_sink *sink, struct errmsg *msg)
 {
+    struct z2m *z = self;
+
     if (m->payload.n == 0)
         return ERR_OK;
     if (m->payload.n > LIST_MAX)
@@ -229,17 +270,18 @@ static enum err z2m_message(void *self, const struct mqtt_message *m, struct mqt
     if (mqtt_convention_depth(m->payload) > DEPTH)
         return err_set(msg, ERR_LIMIT, "nested deeper than %d", DEPTH);
     json_t *list = json_read(m->payload, LIST_MAX, msg);
-    enum err e = ERR_BADREQ;
-    if (json_is_array(list)) {
-        e = ERR_OK;
-        keep_all(list, sink);
-        for (size_t i = 0; i < json_array_size(list); i++)
-            tell(self, json_array_get(list, i), sink);
-    } else if (list) {
-        err_set(msg, e, "not a list of devices");
+    if (!list)
+        return ERR_BADREQ;
+    if (!json_is_array(list)) {
+        json_decref(list);
+        return err_set(msg, ERR_BADREQ, "not a list of devices");
     }
-    json_decref(list);
-    return e;
+    json_decref(z->list); // an older one is of no interest any more
+    z->list = list;
+    z->at = 0;
+    keep_all(list, sink);
+    z2m_tick(z, sink);
+    return ERR_OK;
 }
 
 const struct mqtt_convention mqtt_z2m = {
@@ -252,4 +294,7 @@ const struct mqtt_convention mqtt_z2m = {
     .reserves = z2m_reserves,
     .covers = z2m_covers,
     .message = z2m_message,
+    .deadline = z2m_deadline,
+    .tick = z2m_tick,
+    .inherit = z2m_inherit,
 };

@@ -425,6 +425,71 @@ static void configured(void **state)
     rig_finish(&r);
 }
 
+static json_t *long_list(unsigned devices)
+{
+    json_t *list = list_of(), *one = json_deep_copy(device_of(list, RELAY));
+
+    for (unsigned i = 0; i < devices; i++) {
+        char name[16];
+        json_t *copy = json_deep_copy(one);
+        (void)snprintf(name, sizeof(name), "0x%x", 0x1000 + i);
+        (void)json_object_set_new(copy, "ieee_address", json_string(name));
+        (void)json_object_set_new(copy, "friendly_name", json_string(name));
+        (void)json_array_append_new(list, copy);
+    }
+    json_decref(one);
+    return list;
+}
+
+static void reload(struct rig *r, const char *yaml)
+{
+    struct conf_report *report = conf_report_create();
+    struct conf_value *section = rig_section(yaml, report);
+
+    assert_int_equal(mqtt_model_reload(r->m, section, report, r->now, r->wall), ERR_OK);
+    conf_destroy(section);
+    conf_report_destroy(report);
+}
+
+// A long list is worked off bit by bit, whatever comes between; what comes later counts.
+static void slices(void **state)
+{
+    enum { DEVICES = 300 };
+    json_t *list = long_list(DEVICES);
+    char *text = json_dumps(list, JSON_COMPACT);
+    const struct mqtt_message msg = {.topic = STR("zigbee2mqtt/bridge/devices"), .payload = str_c(text), .qos = 1};
+    struct rig r;
+
+    (void)state;
+    start(&r, open_config);
+    mqtt_model_message(r.m, &msg, r.now, r.wall);
+    size_t first = stat_of(&r).devices;
+    assert_true(first > 0 && first < DEVICES);
+    assert_true(mqtt_model_deadline(r.m) <= r.now);
+    mqtt_model_tick(r.m, r.now, r.wall);
+    assert_true(stat_of(&r).devices > first && stat_of(&r).devices < DEVICES);
+    reload(&r, "discovery: {zigbee2mqtt: {enabled: true}, quarantine: false, status_interval: 2s}\n");
+    rig_pass(&r, 0);
+    assert_int_equal(stat_of(&r).devices, DEVICES + 8);
+    // what is left of a list is of no interest when there is another
+    mqtt_model_message(r.m, &msg, r.now, r.wall);
+    free(text);
+    (void)json_array_remove(list, json_array_size(list) - 1);
+    text = json_dumps(list, JSON_COMPACT);
+    const struct mqtt_message next = {.topic = msg.topic, .payload = str_c(text), .qos = 1};
+    mqtt_model_message(r.m, &next, r.now, r.wall);
+    rig_pass(&r, 0);
+    assert_int_equal(stat_of(&r).devices, DEVICES + 7);
+    // and of none at another base
+    mqtt_model_message(r.m, &next, r.now, r.wall);
+    reload(&r, "discovery: {zigbee2mqtt: {enabled: true, base: other}}\n");
+    rig_pass(&r, 0);
+    assert_int_equal(stat_of(&r).devices, 0);
+    rig_finish(&r);
+    free(text);
+    json_decref(list);
+}
+
 /* The enemy */
 
 static void refused(void **state)
@@ -598,6 +663,7 @@ int main(void)
         cmocka_unit_test(removed_while_away),
         cmocka_unit_test(changes),
         cmocka_unit_test(configured),
+        cmocka_unit_test(slices),
         cmocka_unit_test(refused),
         cmocka_unit_test(hostile_names),
         cmocka_unit_test(odd),
