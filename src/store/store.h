@@ -38,7 +38,8 @@ bool store_close(struct store *s);
 
 // Hands every durable row to `each`, identities first, then registrations, subscriptions, access, lanes, records in
 // order, letters, asks, state; `each` may put
-// rows, but not flush. Stops at and returns the first error of `each`. ERR_CONF when the database holds what was never
+// rows, but not flush. A damaged record, letter or ask is
+// logged and left out. Stops at and returns the first error of `each`. ERR_CONF when the database holds what was never
 // written there; ERR_IO.
 enum err store_load(struct store *s, enum err (*each)(void *ud, const struct row *row), void *ud) MUST_CHECK;
 // What was wrong, with the file and the row, when that was not `each`.

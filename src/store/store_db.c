@@ -41,21 +41,27 @@ static const char version_1[] =
     "PRAGMA application_id = 1399873902;" // STORE_APPLICATION
     "PRAGMA user_version = 1";
 
-// The journal: what was accepted for delivery, how far that is, and what of it could not be delivered to whom.
+// Sums over rows, and the journal: what was accepted for delivery, how far that is, and what of it could not be
+// delivered to whom.
 static const char version_2[] =
+    "ALTER TABLE identity ADD COLUMN sum INTEGER;"
+    "ALTER TABLE subscription ADD COLUMN sum INTEGER;"
+    "ALTER TABLE registration ADD COLUMN sum INTEGER;"
+    "ALTER TABLE access ADD COLUMN sum INTEGER;"
+    "ALTER TABLE state ADD COLUMN sum INTEGER;"
     "CREATE TABLE lane (adapter TEXT NOT NULL PRIMARY KEY, trimmed INTEGER NOT NULL, settled INTEGER NOT NULL,"
     " fenced INTEGER NOT NULL, user TEXT NOT NULL, boot TEXT NOT NULL, dead INTEGER NOT NULL,"
-    " expired INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+    " expired INTEGER NOT NULL, sum INTEGER) STRICT, WITHOUT ROWID;"
     "CREATE TABLE journal (adapter TEXT NOT NULL, number INTEGER NOT NULL, key TEXT NOT NULL, user TEXT NOT NULL,"
     " id TEXT NOT NULL, body TEXT NOT NULL, type INTEGER NOT NULL, stamp INTEGER NOT NULL, at INTEGER NOT NULL,"
-    " PRIMARY KEY (adapter, number)) STRICT, WITHOUT ROWID;"
+    " sum INTEGER, PRIMARY KEY (adapter, number)) STRICT, WITHOUT ROWID;"
     "CREATE TABLE letter (number INTEGER PRIMARY KEY, adapter TEXT NOT NULL, record INTEGER NOT NULL,"
     " local TEXT NOT NULL, user TEXT NOT NULL, id TEXT NOT NULL, state INTEGER NOT NULL, attempts INTEGER NOT NULL, "
     "since INTEGER NOT NULL,"
-    " next INTEGER NOT NULL, why TEXT NOT NULL) STRICT;"
+    " next INTEGER NOT NULL, why TEXT NOT NULL, sum INTEGER) STRICT;"
     "CREATE INDEX letter_record ON letter (adapter, record);"
     "CREATE TABLE ask (number INTEGER PRIMARY KEY, user TEXT NOT NULL, domain TEXT NOT NULL, local TEXT NOT NULL,"
-    " id TEXT NOT NULL, type INTEGER NOT NULL, at INTEGER NOT NULL, why TEXT NOT NULL) STRICT;"
+    " id TEXT NOT NULL, type INTEGER NOT NULL, at INTEGER NOT NULL, why TEXT NOT NULL, sum INTEGER) STRICT;"
     "PRAGMA user_version = 2";
 
 static const char *const versions[] = {version_1, version_2};
@@ -190,7 +196,7 @@ static int prepare_all(struct store_db *db)
         rc = prepare(db, "ROLLBACK", &db->rollback);
     if (rc == SQLITE_OK)
         rc = prepare(db,
-                     "SELECT adapter, number, key, user, id, body, type, stamp, at FROM journal"
+                     "SELECT adapter, number, key, user, id, body, type, stamp, at, sum FROM journal"
                      " WHERE adapter = ?1 AND number > ?2 ORDER BY number",
                      &db->fetch);
     for (int i = 0; i < ROW_KINDS && rc == SQLITE_OK; i++) {
@@ -262,20 +268,19 @@ static int run(sqlite3_stmt *stmt)
     return rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
-static int run_with(sqlite3_stmt *stmt, const struct row *row, unsigned columns)
+static int run_with(sqlite3_stmt *stmt, const struct row *row)
 {
-    int rc = store_table_bind(stmt, row, columns);
+    int rc = store_table_bind(stmt, row);
     return rc == SQLITE_OK ? run(stmt) : rc;
 }
 
 static int write_row(struct store_db *db, const struct row *row)
 {
-    const struct store_table *t = &store_tables[row->kind];
     if (row->gone)
-        return run_with(db->remove[row->kind], row, t->keys);
-    int rc = run_with(db->put[row->kind], row, t->columns);
+        return run_with(db->remove[row->kind], row);
+    int rc = run_with(db->put[row->kind], row);
     sqlite3_stmt *after = db->after[row->kind];
-    return rc == SQLITE_OK && after ? run_with(after, row, t->columns) : rc;
+    return rc == SQLITE_OK && after ? run_with(after, row) : rc;
 }
 
 static int write_rows(struct store_db *db, const struct store_batch *batch)
@@ -359,6 +364,20 @@ bool store_db_moved(const struct store_db *db)
 
 typedef enum err each_row(void *ud, const struct row *row);
 
+static const struct log_ctx log_db = {.sub = LOG_SUB_store};
+
+// One message that is lost is no reason not to deliver the others.
+static bool skippable(enum row_kind kind)
+{
+    return kind == ROW_RECORD || kind == ROW_LETTER || kind == ROW_ASK;
+}
+
+static enum err skip(const struct errmsg *msg)
+{
+    log_error(&log_db, LOG_MSG("a damaged row is skipped: its message is lost"), LOG_C("row", msg->text));
+    return ERR_OK;
+}
+
 // Hands over what the statement gives, and ends it.
 static enum err read_rows(const struct store_db *db, sqlite3_stmt *stmt, enum row_kind kind, each_row *each, void *ud,
                           struct errmsg *msg)
@@ -370,6 +389,8 @@ static enum err read_rows(const struct store_db *db, sqlite3_stmt *stmt, enum ro
         e = store_table_read(stmt, kind, &row, msg);
         if (!e)
             e = each(ud, &row);
+        else if (skippable(kind))
+            e = skip(msg);
     }
     (void)sqlite3_finalize(stmt);
     if (e)
@@ -390,7 +411,7 @@ enum err store_db_load_state(struct store_db *db, struct str adapter, each_row *
 {
     struct errmsg msg;
     sqlite3_stmt *stmt;
-    if (prepare(db, "SELECT adapter, key, value FROM state WHERE adapter = ?1", &stmt) != SQLITE_OK)
+    if (prepare(db, "SELECT adapter, key, value, sum FROM state WHERE adapter = ?1", &stmt) != SQLITE_OK)
         return ERR_IO;
     (void)sqlite3_bind_text(stmt, 1, adapter.p, (int)adapter.n, SQLITE_STATIC);
     return read_rows(db, stmt, ROW_STATE, each, ud, &msg);
@@ -401,11 +422,14 @@ void store_db_fetch(struct store_db *db, struct str adapter, uint64_t after, uns
                     void (*each)(void *ud, const struct row *row), void *ud)
 {
     struct row row;
+    struct errmsg msg;
     (void)sqlite3_bind_text64(db->fetch, 1, adapter.p, adapter.n, SQLITE_STATIC, SQLITE_UTF8);
     (void)sqlite3_bind_int64(db->fetch, 2, (int64_t)after);
     for (size_t got = 0; max && got < bytes && sqlite3_step(db->fetch) == SQLITE_ROW; max--) {
-        if (store_table_read(db->fetch, ROW_RECORD, &row, NULL))
+        if (store_table_read(db->fetch, ROW_RECORD, &row, &msg)) {
+            (void)skip(&msg);
             continue;
+        }
         got += row.text.n;
         each(ud, &row);
     }

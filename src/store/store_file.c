@@ -223,6 +223,24 @@ enum err store_file_check(struct store_file *f, void (*found)(void *ud, struct s
     return e;
 }
 
+// The first version had no sums.
+static int prepare_load(struct store_file *f, enum row_kind kind, sqlite3_stmt **out)
+{
+    static const char sum[] = ", sum ";
+    struct str load = str_c(store_tables[kind].load);
+    if (store_file_version(f) > 1)
+        return sqlite3_prepare_v2(f->sql, load.p, -1, out, NULL);
+    ptrdiff_t at = str_find_str(load, str_c(sum));
+    assert(at > 0);
+    struct arena a;
+    arena_init(&a, 256);
+    const struct str parts[] = {str_sub(load, 0, (size_t)at), STR(", NULL "),
+                                str_sub(load, (size_t)at + sizeof sum - 1, load.n)};
+    int rc = sqlite3_prepare_v2(f->sql, arena_concat(&a, parts, 3).p, -1, out, NULL);
+    arena_finish(&a);
+    return rc;
+}
+
 enum err store_file_each(struct store_file *f, enum row_kind kind, enum err (*each)(void *ud, const struct row *row),
                          void (*strange)(void *ud, const char *why), void *ud, struct errmsg *msg)
 {
@@ -231,7 +249,7 @@ enum err store_file_each(struct store_file *f, enum row_kind kind, enum err (*ea
     enum err e = ERR_OK;
     if (!has_table(f, store_tables[kind].name))
         return ERR_OK;
-    int rc = sqlite3_prepare_v2(f->sql, store_tables[kind].load, -1, &stmt, NULL);
+    int rc = prepare_load(f, kind, &stmt);
     while (!e && rc == SQLITE_OK && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
         struct errmsg why = {""};
         rc = SQLITE_OK;
@@ -295,7 +313,7 @@ enum err store_file_put(struct store_file *f, const struct row *row, struct errm
 {
     int rc = prepare_put(f, row->kind);
     if (rc == SQLITE_OK)
-        rc = store_table_bind(f->put[row->kind], row, store_tables[row->kind].columns);
+        rc = store_table_bind(f->put[row->kind], row);
     if (rc == SQLITE_OK)
         rc = sqlite3_step(f->put[row->kind]);
     if ((rc & 0xff) == SQLITE_CONSTRAINT) {

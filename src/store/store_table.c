@@ -44,9 +44,10 @@ const struct store_table store_tables[ROW_KINDS] = {
     [ROW_IDENTITY] =
         {
             .name = "identity",
-            .put = "INSERT OR REPLACE INTO identity VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+            .put = "INSERT OR REPLACE INTO identity VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
             .remove = "DELETE FROM identity WHERE domain = ?1 AND local = ?2 AND scope = ?3",
-            .load = "SELECT domain, local, scope, adapter, key, kind, quarantined, name, cls, grp, since FROM identity",
+            .load = "SELECT domain, local, scope, adapter, key, kind, quarantined, name, cls, grp, since, sum FROM "
+                    "identity",
             .column = identity,
             .columns = COUNT(identity),
             .keys = 3,
@@ -54,9 +55,9 @@ const struct store_table store_tables[ROW_KINDS] = {
     [ROW_SUBSCRIPTION] =
         {
             .name = "subscription",
-            .put = "INSERT OR REPLACE INTO subscription VALUES (?1, ?2, ?3, ?4)",
+            .put = "INSERT OR REPLACE INTO subscription VALUES (?1, ?2, ?3, ?4, ?5)",
             .remove = "DELETE FROM subscription WHERE user = ?1 AND domain = ?2 AND local = ?3",
-            .load = "SELECT user, domain, local, state FROM subscription",
+            .load = "SELECT user, domain, local, state, sum FROM subscription",
             .column = subscription,
             .columns = COUNT(subscription),
             .keys = 3,
@@ -64,9 +65,9 @@ const struct store_table store_tables[ROW_KINDS] = {
     [ROW_REGISTRATION] =
         {
             .name = "registration",
-            .put = "INSERT OR REPLACE INTO registration VALUES (?1, ?2)",
+            .put = "INSERT OR REPLACE INTO registration VALUES (?1, ?2, ?3)",
             .remove = "DELETE FROM registration WHERE user = ?1 AND domain = ?2",
-            .load = "SELECT user, domain FROM registration",
+            .load = "SELECT user, domain, sum FROM registration",
             .column = registration,
             .columns = COUNT(registration),
             .keys = 2,
@@ -74,9 +75,9 @@ const struct store_table store_tables[ROW_KINDS] = {
     [ROW_ACCESS] =
         {
             .name = "access",
-            .put = "INSERT OR REPLACE INTO access VALUES (?1, ?2)",
+            .put = "INSERT OR REPLACE INTO access VALUES (?1, ?2, ?3)",
             .remove = "DELETE FROM access WHERE number = ?1",
-            .load = "SELECT number, rule FROM access ORDER BY number",
+            .load = "SELECT number, rule, sum FROM access ORDER BY number",
             .column = access,
             .columns = COUNT(access),
             .keys = 1,
@@ -84,9 +85,9 @@ const struct store_table store_tables[ROW_KINDS] = {
     [ROW_STATE] =
         {
             .name = "state",
-            .put = "INSERT OR REPLACE INTO state VALUES (?1, ?2, ?3)",
+            .put = "INSERT OR REPLACE INTO state VALUES (?1, ?2, ?3, ?4)",
             .remove = "DELETE FROM state WHERE adapter = ?1 AND key = ?2",
-            .load = "SELECT adapter, key, value FROM state",
+            .load = "SELECT adapter, key, value, sum FROM state",
             .column = state,
             .columns = COUNT(state),
             .keys = 2,
@@ -94,9 +95,9 @@ const struct store_table store_tables[ROW_KINDS] = {
     [ROW_LANE] =
         {
             .name = "lane",
-            .put = "INSERT OR REPLACE INTO lane VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            .put = "INSERT OR REPLACE INTO lane VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
             .remove = "DELETE FROM lane WHERE adapter = ?1",
-            .load = "SELECT adapter, trimmed, settled, fenced, user, boot, dead, expired FROM lane",
+            .load = "SELECT adapter, trimmed, settled, fenced, user, boot, dead, expired, sum FROM lane",
             .after = "DELETE FROM journal WHERE adapter = ?1 AND number <= ?2"
                      " AND number NOT IN (SELECT record FROM letter WHERE adapter = ?1)",
             .column = lane,
@@ -106,10 +107,10 @@ const struct store_table store_tables[ROW_KINDS] = {
     [ROW_RECORD] =
         {
             .name = "journal",
-            .put = "INSERT OR REPLACE INTO journal VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            .put = "INSERT OR REPLACE INTO journal VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
             .remove = "DELETE FROM journal WHERE adapter = ?1 AND number = ?2",
-            .load =
-                "SELECT adapter, number, key, user, id, body, type, stamp, at FROM journal ORDER BY adapter, number",
+            .load = "SELECT adapter, number, key, user, id, body, type, stamp, at, sum FROM journal ORDER BY adapter, "
+                    "number",
             .column = record,
             .columns = COUNT(record),
             .keys = 2,
@@ -117,10 +118,11 @@ const struct store_table store_tables[ROW_KINDS] = {
     [ROW_LETTER] =
         {
             .name = "letter",
-            .put = "INSERT OR REPLACE INTO letter VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+            .put = "INSERT OR REPLACE INTO letter VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
             .remove = "DELETE FROM letter WHERE number = ?1",
-            .load = "SELECT number, adapter, record, local, user, id, state, attempts, since, next, why FROM letter"
-                    " ORDER BY number",
+            .load =
+                "SELECT number, adapter, record, local, user, id, state, attempts, since, next, why, sum FROM letter"
+                " ORDER BY number",
             .column = letter,
             .columns = COUNT(letter),
             .keys = 1,
@@ -128,9 +130,9 @@ const struct store_table store_tables[ROW_KINDS] = {
     [ROW_ASK] =
         {
             .name = "ask",
-            .put = "INSERT OR REPLACE INTO ask VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            .put = "INSERT OR REPLACE INTO ask VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
             .remove = "DELETE FROM ask WHERE number = ?1",
-            .load = "SELECT number, user, domain, local, id, type, at, why FROM ask ORDER BY number",
+            .load = "SELECT number, user, domain, local, id, type, at, why, sum FROM ask ORDER BY number",
             .column = ask,
             .columns = COUNT(ask),
             .keys = 1,
@@ -232,12 +234,40 @@ static int bind_str(sqlite3_stmt *stmt, int at, struct str s, bool blob)
     return sqlite3_bind_text64(stmt, at, p, s.n, SQLITE_STATIC, SQLITE_UTF8);
 }
 
-int store_table_bind(sqlite3_stmt *stmt, const struct row *row, unsigned count)
+/* A sum over what is in the columns, so that a row which the disk has changed is not taken for one that we wrote. Any
+ * change of one word changes it. */
+static uint64_t sum_word(uint64_t sum, uint64_t word)
+{
+    sum = (sum ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+    return sum ^ sum >> 32;
+}
+
+static uint64_t sum_str(uint64_t sum, struct str s)
+{
+    sum = sum_word(sum, s.n);
+    for (size_t at = 0; at < s.n; at += sizeof sum) {
+        uint64_t word = 0;
+        memcpy(&word, s.p + at, s.n - at < sizeof word ? s.n - at : sizeof word);
+        sum = sum_word(sum, word);
+    }
+    return sum;
+}
+
+static int64_t sum_of(const struct row *row, const struct store_table *t)
+{
+    uint64_t sum = t->columns;
+    for (unsigned i = 0; i < t->columns; i++) {
+        const struct str *s = store_table_str(row, &t->column[i]);
+        sum = s ? sum_str(sum, *s) : sum_word(sum, (uint64_t)store_table_number(row, &t->column[i]));
+    }
+    return (int64_t)sum;
+}
+
+static int bind_columns(sqlite3_stmt *stmt, const struct row *row, unsigned count)
 {
     const struct store_table *t = &store_tables[row->kind];
-    unsigned parameters = (unsigned)sqlite3_bind_parameter_count(stmt);
     int rc = SQLITE_OK;
-    for (unsigned i = 0; i < count && i < parameters && rc == SQLITE_OK; i++) {
+    for (unsigned i = 0; i < count && rc == SQLITE_OK; i++) {
         const struct store_column *c = &t->column[i];
         const struct str *s = store_table_str(row, c);
         int at = (int)i + 1;
@@ -247,22 +277,50 @@ int store_table_bind(sqlite3_stmt *stmt, const struct row *row, unsigned count)
     return rc;
 }
 
+int store_table_bind(sqlite3_stmt *stmt, const struct row *row)
+{
+    const struct store_table *t = &store_tables[row->kind];
+    unsigned parameters = (unsigned)sqlite3_bind_parameter_count(stmt);
+    int rc = bind_columns(stmt, row, parameters < t->columns ? parameters : t->columns);
+    if (rc == SQLITE_OK && parameters > t->columns)
+        rc = sqlite3_bind_int64(stmt, (int)parameters, sum_of(row, t));
+    return rc;
+}
+
 static struct str read_str(sqlite3_stmt *stmt, int at, bool blob)
 {
     const void *p = blob ? sqlite3_column_blob(stmt, at) : (const void *)sqlite3_column_text(stmt, at);
     return (struct str){p ? p : "", p ? (size_t)sqlite3_column_bytes(stmt, at) : 0};
 }
 
+struct row_name {
+    char text[160];
+};
+
+static struct row_name name_of(sqlite3_stmt *stmt, const struct store_table *t)
+{
+    struct row_name name = {""};
+    for (unsigned i = 0, n = 0; i < t->keys && n < sizeof name.text; i++) {
+        const char *value = (const char *)sqlite3_column_text(stmt, (int)i);
+        n += (unsigned)snprintf(name.text + n, sizeof name.text - n, "%s%s='%s'", i ? " AND " : "",
+                                sqlite3_column_name(stmt, (int)i), value ? value : "");
+    }
+    return name;
+}
+
+static enum err damaged(sqlite3_stmt *stmt, const struct store_table *t, struct errmsg *msg)
+{
+    return err_set(msg, ERR_CONF,
+                   "%s: in table %s, the row %s is not as it was written: restore a backup, or delete this row",
+                   sqlite3_db_filename(sqlite3_db_handle(stmt), "main"), t->name, name_of(stmt, t).text);
+}
+
 static enum err strange(sqlite3_stmt *stmt, const struct store_table *t, unsigned at, struct errmsg *msg)
 {
-    char key[160] = "";
-    for (unsigned i = 0, n = 0; i < t->keys && n < sizeof key; i++)
-        n += (unsigned)snprintf(key + n, sizeof key - n, "%s%s='%s'", i ? " AND " : "",
-                                sqlite3_column_name(stmt, (int)i), (const char *)sqlite3_column_text(stmt, (int)i));
     return err_set(msg, ERR_CONF,
                    "%s: in table %s, the row %s has a %s that was never written there, %lld: restore a backup, or "
                    "delete this row",
-                   sqlite3_db_filename(sqlite3_db_handle(stmt), "main"), t->name, key,
+                   sqlite3_db_filename(sqlite3_db_handle(stmt), "main"), t->name, name_of(stmt, t).text,
                    sqlite3_column_name(stmt, (int)at), (long long)sqlite3_column_int64(stmt, (int)at));
 }
 
@@ -278,5 +336,8 @@ enum err store_table_read(sqlite3_stmt *stmt, enum row_kind kind, struct row *ou
         else if (!store_table_set_number(out, c, sqlite3_column_int64(stmt, (int)i)))
             return strange(stmt, t, i, msg);
     }
-    return ERR_OK;
+    // A row that an earlier version wrote has none.
+    bool summed = sqlite3_column_type(stmt, (int)t->columns) != SQLITE_NULL;
+    bool same = !summed || sqlite3_column_int64(stmt, (int)t->columns) == sum_of(out, t);
+    return same ? ERR_OK : damaged(stmt, t, msg);
 }

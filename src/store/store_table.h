@@ -27,9 +27,9 @@ struct store_column {
 
 struct store_table {
     const char *name;
-    const char *put;    // parameters: the columns in order
+    const char *put;    // parameters: the columns in order, and their sum
     const char *remove; // parameters: the key columns
-    const char *load;   // gives the columns in order
+    const char *load;   // gives the columns in order, and their sum
     const char *after;  // carried out after `put`, with its first parameters; NULL: nothing
     const struct store_column *column;
     unsigned columns;
@@ -48,11 +48,11 @@ bool store_table_set_number(struct row *row, const struct store_column *c, int64
 struct str store_table_column(enum row_kind kind, unsigned at);
 // By its name; ROW_KINDS when there is none.
 enum row_kind store_table_find(struct str name);
-// Binds the first `count` columns of the row, as far as the statement has parameters; an SQLite code. The strings must
-// live until the statement is reset.
-int store_table_bind(sqlite3_stmt *stmt, const struct row *row, unsigned count);
+// Binds the columns of the row in order, as far as the statement has parameters, and behind all of them their sum; an
+// SQLite code. The strings must live until the statement is reset.
+int store_table_bind(sqlite3_stmt *stmt, const struct row *row);
 // Reads the row a `load` statement stands on: strings are valid until its next step. ERR_CONF when a value is none that
-// was ever written: the text names the file, the table, the row and the value.
+// was ever written, or the row is not as it was written: the text names the file, the table, the row and the value.
 enum err store_table_read(sqlite3_stmt *stmt, enum row_kind kind, struct row *out, struct errmsg *msg) MUST_CHECK;
 
 #endif

@@ -184,15 +184,15 @@ static void test_whole_database(void **state)
     struct strbuf text;
     strbuf_init(&text, 1 << 20);
     store_close(open_ok(f));
-    run_sql(f, "INSERT INTO identity VALUES ('b.example', 'lamp', '', 'home', 'k', 0, 0, 'L', '', '', 1)");
-    run_sql(f, "INSERT INTO subscription VALUES ('a@x', 'b.example', 'lamp', 1)");
+    run_sql(f, "INSERT INTO identity VALUES ('b.example', 'lamp', '', 'home', 'k', 0, 0, 'L', '', '', 1, NULL)");
+    run_sql(f, "INSERT INTO subscription VALUES ('a@x', 'b.example', 'lamp', 1, NULL)");
     assert_int_equal(checked(f, false, &found, &text).n, 0);
     assert_int_equal(found.faults + found.notes, 0);
     assert_int_equal(found.rows[ROW_IDENTITY], 1);
-    run_sql(f, "INSERT INTO identity VALUES ('b.example', 'twin', '', 'home', 'k', 0, 0, 'L', '', '', 1),"
-               " ('b.example', 'odd', '', 'home', 'k2', 9, 0, 'L', '', '', 1),"
-               " ('old.example', 'far', '', 'home', 'k3', 0, 0, 'L', '', '', 1)");
-    run_sql(f, "INSERT INTO subscription VALUES ('a@x', 'b.example', 'none', 1)");
+    run_sql(f, "INSERT INTO identity VALUES ('b.example', 'twin', '', 'home', 'k', 0, 0, 'L', '', '', 1, NULL),"
+               " ('b.example', 'odd', '', 'home', 'k2', 9, 0, 'L', '', '', 1, NULL),"
+               " ('old.example', 'far', '', 'home', 'k3', 0, 0, 'L', '', '', 1, NULL)");
+    run_sql(f, "INSERT INTO subscription VALUES ('a@x', 'b.example', 'none', 1, NULL)");
     struct str out = checked(f, false, &found, &text);
     assert_int_equal(found.faults, 3);
     assert_int_equal(found.notes, 1);

@@ -186,8 +186,8 @@ static void test_strange_rows(void **state)
 {
     const struct fixture *f = *state;
     fill(f, 0, 1);
-    run_sql(f->db, "INSERT INTO identity VALUES ('d', 'l', '', 'a', 'k', 99, 0, '', '', '', 0),"
-                   " ('d', 'm', '', 'a', 'k2', 0, 0, '', '', '', 0)");
+    run_sql(f->db, "INSERT INTO identity VALUES ('d', 'l', '', 'a', 'k', 99, 0, '', '', '', 0, NULL),"
+                   " ('d', 'm', '', 'a', 'k2', 0, 0, '', '', '', 0, NULL)");
     struct store_file *file = file_ok(f->db);
     struct walked w = {0};
     struct errmsg msg = {""};
