@@ -32,6 +32,8 @@
  * "{{ value }}"), entity_category (no headline, and not meant by "on" alone), device_class, unit_of_measurement, ...;
  * and of our own:
  *
+ * - "typed": what is typed, where nothing can be made of the name.
+ *
  * - "state_words": [ON, OFF]: how the two states of a binary_sensor or switch are called.
  *
  * - "target_topic": of a control: the device repeats there what it has accepted, which confirms it.

@@ -81,8 +81,9 @@ static void name_entity(struct mqtt_builder *b, struct str platform)
     if (b->label.n == 0)
         b->label = mqtt_builder_display(b->spec, cls.n ? cls : platform);
     b->slug = mqtt_spec_slug(&b->spec->arena, b->label);
+    struct str typed = mqtt_builder_text(b, "typed");
     if (str_eq_c(b->slug, "value")) // a name without Latin letters
-        b->slug = mqtt_spec_slug(&b->spec->arena, cls.n ? cls : platform);
+        b->slug = mqtt_spec_slug(&b->spec->arena, typed.n ? typed : cls.n ? cls : platform);
 }
 
 static void note_expiry(struct mqtt_builder *b)

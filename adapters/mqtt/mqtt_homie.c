@@ -355,6 +355,15 @@ static enum err attribute4(struct homie *h, struct record *r, struct str path, s
     return ERR_OK;
 }
 
+// The only alert it can raise.
+static void alert4(const struct record *r, const struct mqtt_message *m, struct mqtt_sink *sink)
+{
+    bool alert = str_eq_c(m->payload, "alert");
+
+    sink->raised(sink, mqtt_convention_key("homie", str_c(r->id), sink->arena), STR("$state"),
+                 alert ? STR("something is wrong") : STR_NONE, !m->retain);
+}
+
 static enum err message4(struct homie *h, struct record *r, struct str path, const struct mqtt_message *m,
                          struct mqtt_sink *sink, struct errmsg *msg)
 {
@@ -368,6 +377,8 @@ static enum err message4(struct homie *h, struct record *r, struct str path, con
         return attribute4(h, r, path, m->payload, sink->now, msg);
     r->present = true;
     r->starting = str_eq_c(m->payload, "init");
+    if (!speaks5(r))
+        alert4(r, m, sink);
     if (r->old)
         wait_for_more(h, r, sink->now);
     return ERR_OK;

@@ -203,6 +203,7 @@ static enum err add_property(struct reader *r, const char *id, const json_t *jso
         return err_set(r->msg, ERR_LIMIT, "more than %d properties", MQTT_DISCOVERY_ENTITIES);
     p.entity = json_object();
     put(p.entity, "name", label_of(r, &p));
+    put(p.entity, "typed", r->many ? arena_printf(r->arena, "%s_%s", r->node, id) : str_c(id));
     put(p.entity, "unit_of_measurement", json_member_str(json, "unit"));
     if (str_eq_c(p.datatype, "string"))
         (void)json_object_set_new(p.entity, "nul_empty", json_true());

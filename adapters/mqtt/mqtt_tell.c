@@ -131,7 +131,7 @@ void mqtt_tell_raised(struct mqtt_model *m, struct mqtt_device *d, struct str id
         return;
     d->changed = true;
     mqtt_tell_soon(d);
-    mqtt_tell_dirty(m, d);
+    store_soon(m, d);
     if (live && text.n)
         tell_words(m, d, text, id);
     else if (live)

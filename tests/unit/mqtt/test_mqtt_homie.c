@@ -396,6 +396,27 @@ static void described_anew(void **state)
     rig_finish(&r);
 }
 
+// What people type is made of the id, where nothing can be made of the name.
+static void names_of_other_scripts(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    start(&r, open_config);
+    rig_retained(&r, "homie/5/k/$state", "ready");
+    rig_retained(
+        &r, "homie/5/k/$description",
+        "{\"homie\":\"5.0\",\"version\":1,\"name\":\"Кухня\",\"nodes\":{\"air\":{\"name\":\"Воздух\",\"properties\":{"
+        "\"temperature\":{\"name\":\"Температура\",\"datatype\":\"float\",\"unit\":\"°C\"},\"humidity\":{\"name\":"
+        "\"Влажность\",\"datatype\":\"float\"}}}}}");
+    rig_hear(&r, "homie/5/k/air/temperature", "20");
+    rig_hear(&r, "homie/5/k/air/humidity", "50");
+    rig_pass(&r, 2000);
+    assert_presence(&r, "homie:k", SHOW_ONLINE, "20 °C, Влажность 50");
+    assert_says(&r, "homie:k", "get humidity", "humidity: 50");
+    rig_finish(&r);
+}
+
 /* Homie 4 */
 
 static void four(void **state)
@@ -426,8 +447,14 @@ static void four(void **state)
     (void)said(&r, "homie:super-car", "lights_horn");
     assert_str(r.published[0].payload, "honk");
     rig_hear(&r, "homie/super-car/$state", "alert");
+    assert_str(rig_last(&r, EV_MESSAGE, "homie:super-car")->body, "something is wrong");
     rig_pass(&r, 2000);
-    assert_int_equal(rig_last(&r, EV_AVAILABLE, "homie:super-car")->show, SHOW_DND);
+    const struct event *presence = rig_last(&r, EV_AVAILABLE, "homie:super-car");
+    assert_int_equal(presence->show, SHOW_DND);
+    assert_true(str_starts(presence->body, STR("something is wrong: 0 °, 30 km/h")));
+    rig_hear(&r, "homie/super-car/$state", "ready");
+    assert_str(rig_last(&r, EV_MESSAGE, "homie:super-car")->body, "over: something is wrong");
+    assert_int_equal(rig_last(&r, EV_AVAILABLE, "homie:super-car")->show, SHOW_ONLINE);
     rig_finish(&r);
 }
 
@@ -741,6 +768,7 @@ int main(void)
         cmocka_unit_test(words_and_events),
         cmocka_unit_test(removal),
         cmocka_unit_test(described_anew),
+        cmocka_unit_test(names_of_other_scripts),
         cmocka_unit_test(four),
         cmocka_unit_test(four_changes),
         cmocka_unit_test(four_without_a_text),
