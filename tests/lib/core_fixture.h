@@ -121,6 +121,7 @@ static inline void core_put_details(struct strbuf *l, const struct event *ev)
     core_put(l, "command", ev->command);
     core_put(l, "id", ev->id);
     core_put(l, "body", ev->body);
+    core_put(l, "url", ev->url);
     if (ev->flags & EVENT_SELF)
         strbuf_c(l, " self");
 }

@@ -296,6 +296,55 @@ static void test_adapter_message_to_one(void **state)
     core_expect(c, &ev, "south refused 1: token=4 err=forbidden\n");
 }
 
+// What a file has become: a place where it is to be had.
+static void test_a_file_goes_as_its_url(void **state)
+{
+    struct core *c = *state;
+    core_subscribe(c, ALICE, LAMP);
+    struct event ev = report("e1", "picture");
+    ev.url = STR("https://up.example/1");
+    core_expect(c, &ev,
+                "north message lamp@gw.example/home -> alice@example.org id=e1 body=picture "
+                "url=https://up.example/1\n");
+    struct event ask = chat(ALICE "/x", LAMP, "m1", "get picture");
+    core_all(c, &ask);
+    struct event done = outcome(EV_DELIVERED, 1, ERR_OK, "");
+    done.url = STR("https://up.example/2");
+    const char *lines = core_all(c, &done);
+    assert_non_null(strstr(lines, "-> alice@example.org/x id="));
+    assert_non_null(strstr(lines, " url=https://up.example/2\n"));
+    struct event form = core_user(EV_COMMAND, ALICE "/x", LAMP);
+    form.id = STR("c1");
+    form.command = STR("picture");
+    core_all(c, &form);
+    done.token = 2;
+    done.body = STR("picture");
+    assert_non_null(strstr(core_all(c, &done), " body=https://up.example/2\n")); // all that a result can say
+}
+
+static void test_whether_anybody_hears(void **state)
+{
+    struct core *c = *state;
+    assert_false(bridge_heard(c->b, HOME, STR("lamp")));
+    assert_false(bridge_heard(c->b, HOME, STR("none")));
+    struct event grant = {.kind = EV_GRANT, .rule = STR("allow see to carol@example.org on home")};
+    core_all(c, &grant);
+    core_subscribe(c, "carol@example.org", LAMP); // may see, not read
+    assert_false(bridge_heard(c->b, HOME, STR("lamp")));
+    core_subscribe(c, ALICE, LAMP);
+    assert_true(bridge_heard(c->b, HOME, STR("lamp")));
+    assert_false(bridge_heard(c->b, HOME, STR("door")));
+    assert_false(bridge_heard(c->b, OTHER, STR("lamp")));
+    core_link(c, 1, false);
+    assert_false(bridge_heard(c->b, HOME, STR("lamp")));
+    core_link(c, 1, true);
+    assert_false(bridge_heard(c->b, HOME, STR("hall"))); // a room with nobody in it
+    struct event join = core_user(EV_JOIN, ALICE "/x", "hall@gw.example");
+    join.nick = STR("al");
+    core_all(c, &join);
+    assert_true(bridge_heard(c->b, HOME, STR("hall")));
+}
+
 static void test_one_id_for_all_when_there_is_none(void **state)
 {
     struct core *c = *state;
@@ -410,6 +459,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_pending_is_bounded_per_user, setup, teardown),
         cmocka_unit_test_setup_teardown(test_adapter_message_to_subscribers, setup, teardown),
         cmocka_unit_test_setup_teardown(test_adapter_message_to_one, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_file_goes_as_its_url, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_whether_anybody_hears, setup, teardown),
         cmocka_unit_test_setup_teardown(test_one_id_for_all_when_there_is_none, setup, teardown),
         cmocka_unit_test_setup_teardown(test_adapter_message_while_the_link_is_down, setup, teardown),
         cmocka_unit_test_setup_teardown(test_large_audience_hears_in_order, setup, teardown),

@@ -229,7 +229,9 @@ static const char plain[] = "broker: 127.0.0.1:%d\n"
                             "    controls:\n"
                             "      power: {topic: 'devices/{1}/set', type: bool}\n"
                             "    alerts:\n"
-                            "      - {reading: temperature, above: 30, message: 'hot: {temperature}', every: 0s}\n";
+                            "      - {reading: temperature, above: 30, message: 'hot: {temperature}', every: 0s}\n"
+                            "    files:\n"
+                            "      picture: {topic: 'devices/{1}/jpeg', every: 1s}\n";
 
 static struct conf_value *section(struct bridge *b, const char *more, struct conf_report *report)
 {
@@ -362,6 +364,24 @@ static void acknowledges_when_it_is_durable(void **state)
     assert_true(b->posts[b->posted - 1].token != 0); // nothing of the batch stands behind the last token
     b->journal = true;
     AWAIT(b, pubacks, 2);
+}
+
+// It is acknowledged once it has been taken: what becomes of it is promised to nobody.
+static void a_file_is_not_awaited(void **state)
+{
+    struct bridge *b = *state;
+    one_device(b);
+    b->journal = true;
+    broker_publish(&b->broker, STR("devices/lamp/jpeg"), STR("\xff\xd8\xff picture"), 1, false, 1);
+    AWAIT(b, pubacks, 1);
+    assert_int_equal(count_posts(b, EV_MESSAGE), 1);
+    for (size_t i = 0; i < b->posted; i++) {
+        if (b->posts[i].kind != EV_MESSAGE)
+            continue;
+        assert_int_equal(b->posts[i].token, 0);
+        assert_int_equal(b->posts[i].flags & EVENT_DURABLE, 0);
+        assert_string_equal(b->posts[i].blob, "\xff\xd8\xff picture");
+    }
 }
 
 static void every_token_is_awaited(void **state)
@@ -642,6 +662,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(acknowledges_when_it_is_durable),
+        TEST(a_file_is_not_awaited),
         TEST(every_token_is_awaited),
         TEST(a_refusal_is_an_end_too),
         TEST(what_owes_nothing_is_acknowledged_at_once),
