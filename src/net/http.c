@@ -234,15 +234,6 @@ static void add_header(struct http_call *c, struct arena *a, const struct http_h
     c->headers = curl_slist_append(c->headers, line.p);
 }
 
-static void set_protocols(CURL *easy)
-{
-#if LIBCURL_VERSION_NUM >= 0x075500
-    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-#else
-    curl_easy_setopt(easy, CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
-#endif
-}
-
 static void set_bounds(struct http_call *c, const struct http_request *r)
 {
     curl_easy_setopt(c->easy, CURLOPT_NOSIGNAL, 1L);
@@ -256,7 +247,9 @@ static void set_bounds(struct http_call *c, const struct http_request *r)
     curl_easy_setopt(c->easy, CURLOPT_LOW_SPEED_TIME, (long)HTTP_SLOW_S);
     if (r->ca_file)
         curl_easy_setopt(c->easy, CURLOPT_CAINFO, r->ca_file);
-    set_protocols(c->easy);
+    curl_easy_setopt(c->easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    // A call that ends while its name is looked up leaves that thread to itself, instead of stopping the loop for it.
+    curl_easy_setopt(c->easy, CURLOPT_QUICK_EXIT, 1L);
 }
 
 static void set_request(struct http_call *c, const struct http_request *r)
