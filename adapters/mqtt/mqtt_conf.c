@@ -92,7 +92,7 @@ const struct conf_item mqtt_schema[] = {
      .min = 1000,
      .max = 268435455,
      .doc = "Largest message taken; the broker is told (MQTT 5), and what is larger all the same is dropped. Default: "
-            "256kB, or 4MB where Zigbee2MQTT describes all its devices in one.",
+            "256kB, 4MB where Zigbee2MQTT describes all its devices in one, and what the `max_size` of a file needs.",
      .example = "1MB"},
     {.name = "birth", .type = CONF_MAP, .sub = birth_schema, .doc = "Lets others see whether the bridge is connected."},
     {.name = "devices",
@@ -187,15 +187,16 @@ static void check_alerts(const struct conf_value *device, struct conf_report *re
     }
 }
 
+enum { PACKET_HEAD = 1024 }; // of a packet with a file: its topic and properties
+
 // What is larger never comes.
 static void check_sizes(const struct conf_value *section, const struct conf_value *device, struct conf_report *report)
 {
-    enum { HEAD = 1024 }; // of a packet: its topic and properties
-    int64_t packet = conf_int(conf_get(section, "packet_maximum"));
+    const struct conf_value *packet = conf_get(section, "packet_maximum");
     size_t at = 0;
     for (const struct conf_value *f; (f = conf_each(conf_get(device, "files"), &at));) {
         const struct conf_value *max = conf_get(f, "max_size");
-        if (conf_is_set(max) && conf_int(max) + HEAD > packet)
+        if (conf_is_set(packet) && conf_is_set(max) && conf_int(max) + PACKET_HEAD > conf_int(packet))
             conf_fail(report, max, "`packet_maximum` of the adapter lets no such message through: raise it");
     }
 }
@@ -247,6 +248,21 @@ static void take_birth(const struct conf_value *birth, struct mqtt_link_config *
     cfg->will_payload = conf_cstr(conf_get(birth, "offline"));
 }
 
+// The packet of the largest file that a template takes.
+static size_t largest_file(const struct conf_value *section)
+{
+    int64_t largest = 0;
+    size_t at = 0;
+    for (const struct conf_value *d; (d = conf_each(conf_get(section, "devices"), &at));) {
+        size_t of = 0;
+        for (const struct conf_value *f; (f = conf_each(conf_get(d, "files"), &of));) {
+            int64_t max = conf_int(conf_get(f, "max_size"));
+            largest = max > largest ? max : largest;
+        }
+    }
+    return largest ? (size_t)largest + PACKET_HEAD : 0;
+}
+
 static size_t packet_maximum(const struct conf_value *section)
 {
     enum { USUAL = 256 * 1000, OF_LISTS = 4 * 1000 * 1000 };
@@ -255,7 +271,8 @@ static size_t packet_maximum(const struct conf_value *section)
 
     if (conf_is_set(given))
         return (size_t)conf_int(given);
-    return conf_bool(conf_get(z2m, "enabled")) ? OF_LISTS : USUAL;
+    size_t usual = conf_bool(conf_get(z2m, "enabled")) ? OF_LISTS : USUAL, file = largest_file(section);
+    return file > usual ? file : usual;
 }
 
 enum err mqtt_conf_read(const struct conf_value *section, const char *instance, struct conf_report *report,

@@ -1,6 +1,7 @@
 #include "adapters/mqtt/mqtt_form.h"
 
 #define SET "set_"
+#define GET "get_"
 
 static enum field_type field_type(enum mqtt_control_type type)
 {
@@ -53,15 +54,25 @@ static void make_command(const struct mqtt_device *d, const struct mqtt_control 
     out->field_count = press ? 0 : 1;
 }
 
+static void make_get(const struct mqtt_file *f, struct arena *a, struct command *out)
+{
+    out->node = arena_printf(a, GET STR_FMT, STR_ARG(f->name));
+    out->title = arena_printf(a, "Get " STR_FMT, STR_ARG(f->label.n ? f->label : f->name));
+    out->right = RIGHT_READ;
+}
+
 size_t mqtt_form_commands(const struct mqtt_device *d, struct arena *a, const struct command **out)
 {
-    struct command *v = arena_zalloc(a, (size_t)d->spec->control_count + 1, sizeof(*v));
+    struct command *v = arena_zalloc(a, (size_t)d->spec->control_count + d->spec->file_count + 1, sizeof(*v));
+    size_t n = 0;
 
-    v[0] = (struct command){.node = STR("status"), .title = STR("Status"), .right = RIGHT_READ};
+    v[n++] = (struct command){.node = STR("status"), .title = STR("Status"), .right = RIGHT_READ};
+    for (uint16_t i = 0; i < d->spec->file_count; i++)
+        make_get(&d->spec->files[i], a, &v[n++]);
     for (uint16_t i = 0; i < d->spec->control_count; i++)
-        make_command(d, &d->spec->controls[i], a, &v[i + 1]);
+        make_command(d, &d->spec->controls[i], a, &v[n++]);
     *out = v;
-    return (size_t)d->spec->control_count + 1;
+    return n;
 }
 
 static struct str field_value(const struct event *ev)
@@ -78,6 +89,11 @@ enum err mqtt_form_parse(const struct mqtt_device *d, const struct event *ev, st
     *out = (struct mqtt_request){.kind = MQTT_REQUEST_STATUS, .reading = MQTT_NO_READING};
     if (str_eq_c(ev->command, "status"))
         return ERR_OK;
+    if (str_starts(ev->command, STR(GET))) {
+        out->kind = MQTT_REQUEST_FILE;
+        out->file = mqtt_spec_file(d->spec, str_sub(ev->command, sizeof(GET) - 1, ev->command.n));
+        return out->file ? ERR_OK : err_set(msg, ERR_NOTFOUND, "no such command");
+    }
     const struct mqtt_control *c = NULL;
     if (str_starts(ev->command, STR(SET)))
         c = mqtt_spec_control(d->spec, str_sub(ev->command, sizeof(SET) - 1, ev->command.n));

@@ -6,7 +6,8 @@
 
 #include "core/view.h"
 
-// "status", and "set_NAME" for each control with the field "value". All lives in the arena (or the spec).
+// "status", "get_NAME" for each file, and "set_NAME" for each control with the field "value". All lives in the arena
+// (or the spec).
 size_t mqtt_form_commands(const struct mqtt_device *d, struct arena *a, const struct command **out);
 // A form that was sent: as mqtt_command_parse().
 enum err mqtt_form_parse(const struct mqtt_device *d, const struct event *ev, struct arena *a, struct mqtt_request *out,

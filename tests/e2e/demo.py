@@ -5,11 +5,23 @@ import sys
 import time
 
 import servers
-from bridge import Bridge
+from bridge import DEVICES, Bridge
 from client import Client
 from device import Device
 
 WIDTH = 10
+PNG = bytes.fromhex("89504e470d0a1a0a0000000d4948445200000001000000010802000000907753"  # a pixel
+                    "de0000000c49444154789c63f8dfc0000004010180c52a185d0000000049454e44ae426082")
+FILES = """
+          files:
+            picture: {topic: "devices/{1}/picture"}
+"""
+SERVERS = {"prosody": lambda: servers.Prosody(uploads=""), "ejabberd": lambda: servers.Ejabberd(uploads="open")}
+
+
+def attached(server, broker):
+    web = getattr(server, "web", None)
+    return Bridge(server, broker, mqtt=DEVICES.rstrip() + FILES, link=f"    upload: {{ca: {web}/ca.pem}}\n" if web else "")
 
 
 class Story:
@@ -76,6 +88,17 @@ async def alert(story, alice, lamp, device):
     story.check("an alert arrives as a message", True)
 
 
+async def picture(story, alice, lamp, device):
+    device.publish("picture", PNG)
+    story.tell("lamp", f"sends a picture of {len(PNG)} bytes to the broker; alice writes: get picture")
+    message = None
+    while message is None or message["type"] == "error":  # until it has come through the broker
+        alice.say(lamp, "get picture")
+        message = await alice.expect(kind="message", frm=lamp, where=lambda s: s["body"] or s["type"] == "error")
+    story.tell("alice", f"gets {message['body']}")
+    story.check("a picture arrives by HTTP upload", message["body"].endswith("/picture.png") and message.xml.find("{jabber:x:oob}x") is not None)
+
+
 async def forbidden(story, bob, lamp):
     story.tell("bob", "who may not command, writes: set power off")
     bob.say(lamp, "set power off")
@@ -126,6 +149,7 @@ async def play(story, server, broker, bridge):
         await read(story, alice, lamp, device)
         await command(story, alice, lamp, device)
         await alert(story, alice, lamp, device)
+        await picture(story, alice, lamp, device)
         await forbidden(story, bob, lamp)
         await invisible(story, carol, lamp)
         await death(story, alice, lamp, device)
@@ -138,7 +162,7 @@ def main():
     options = parser.parse_args()
     story = Story()
     story.tell("operator", f"starts {options.server}, mosquitto and spandrel")
-    with servers.KINDS[options.server]() as server, servers.Mosquitto() as broker, Bridge(server, broker) as bridge:
+    with SERVERS[options.server]() as server, servers.Mosquitto() as broker, attached(server, broker) as bridge:
         story.tell("operator", f"spandrel is attached as {bridge.domain}")
         try:
             asyncio.run(play(story, server, broker, bridge))

@@ -2,6 +2,7 @@
 #include "fuzz.h"
 #include "lib/gateway_harness.h"
 #include "xmpp/gateway.h"
+#include "xmpp/upload.h"
 
 static void check_stanza(void *ud, const struct xml_node *n)
 {
@@ -26,6 +27,44 @@ static void check_output(struct harness *h)
     arena_finish(&a);
 }
 
+static bool printable(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        if (s.p[i] <= 0x20 || s.p[i] > 0x7e)
+            return false;
+    }
+    return s.n > 0;
+}
+
+// The same stanzas as answers of an upload service: what is taken from them can go into an HTTP request.
+static void read_answer(void *ud, const struct xml_node *iq)
+{
+    struct upload_info info;
+    struct upload_refusal refusal;
+    struct upload_slot slot;
+    struct str items[UPLOAD_ITEMS];
+    const char *why;
+    (void)ud;
+    upload_read_info(iq, &info);
+    upload_read_refusal(iq, &refusal);
+    FUZZ_CHECK(upload_read_items(iq, items) <= UPLOAD_ITEMS);
+    if (upload_read_slot(iq, &slot, &why))
+        return;
+    FUZZ_CHECK(printable(slot.put) && printable(slot.get) && slot.header_count <= UPLOAD_HEADERS);
+    for (size_t i = 0; i < slot.header_count; i++)
+        FUZZ_CHECK(str_find(slot.headers[i].value, '\n') < 0 && str_find(slot.headers[i].value, '\r') < 0);
+}
+
+static void read_as_answers(struct str text)
+{
+    static const struct xml_reader_events events = {canon_ignore_node, read_answer, canon_ignore_node, canon_ignore};
+    struct xml_reader *r = xml_reader_create(&(struct xml_limits){0}, &events, NULL);
+    enum err header = xml_reader_feed(r, STR(CANON_HEADER), NULL);
+    FUZZ_CHECK(!header);
+    (void)!xml_reader_feed(r, text, NULL);
+    xml_reader_destroy(r);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct harness h;
@@ -36,5 +75,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     harness_feed(&h, fuzz_str(data, size));
     check_output(&h);
     harness_finish(&h);
+    read_as_answers(fuzz_str(data, size));
     return 0;
 }

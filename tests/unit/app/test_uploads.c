@@ -207,7 +207,8 @@ static void silence(struct rig *t, const char *to, enum err e)
 #define ITEMS(items) "<query xmlns='http://jabber.org/protocol/disco#items'>" items "</query>"
 #define INFO(rest) "<query xmlns='http://jabber.org/protocol/disco#info'>" rest "</query>"
 #define OFFERS INFO("<feature var='" UP "'/>")
-#define SLOT(n) "<slot xmlns='" UP "'><put url='https://up.example.org/p" n "'/><get url='https://up.example.org/g" n "'/></slot>"
+#define SLOT(n)                                                                                                        \
+    "<slot xmlns='" UP "'><put url='https://up.example.org/p" n "'/><get url='https://up.example.org/g" n "'/></slot>"
 
 static int setup(void **state)
 {
