@@ -160,11 +160,26 @@ def endless(link, closing):
         link.sendall(b"la" * 4096)
 
 
+def subscriptions(broker):
+    """That were answered; all of a bridge here are asked for in one."""
+    return broker.log.read_text(errors="replace").count("Sending SUBACK")
+
+
+def wait_until(condition, what, seconds=20):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"no {what} in {seconds} s"
+        time.sleep(0.01)
+
+
 @contextlib.contextmanager
 def running(server, broker, **options):
     bridge = Bridge(server, broker, mqtt=CAMERAS, **options)
     try:
-        yield bridge.start()
+        subscribed = subscriptions(broker)
+        bridge.start()
+        wait_until(lambda: subscriptions(broker) > subscribed, "subscription")
+        yield bridge
         bridge.finish()
     finally:
         bridge.close()
