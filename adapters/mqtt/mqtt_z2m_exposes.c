@@ -290,7 +290,9 @@ static enum err composite(struct reader *r, const struct feature *f, json_t *fea
 {
     struct reader within = *r;
 
-    if (str_starts(f->name, STR("color")) && f->settable)
+    bool color = str_eq_c(f->name, "color_xy") || str_eq_c(f->name, "color_hs");
+
+    if (color && f->settable)
         return add_color(r, f->property);
     if (r->inside.n || !is_word(f->property))
         return ERR_OK;

@@ -567,6 +567,25 @@ static void expose(struct rig *r, const char *json)
     free(text);
 }
 
+// A composite is no color because of its name; its parts can be seen.
+static void composites(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    start(&r, open_config);
+    expose(&r,
+           "{\"type\":\"light\",\"features\":[{\"type\":\"composite\",\"name\":\"color_options\",\"property\":"
+           "\"color_options\",\"access\":7,\"features\":[{\"type\":\"binary\",\"name\":\"execute_if_off\",\"property\":"
+           "\"execute_if_off\",\"access\":7,\"value_on\":true,\"value_off\":false}]}]}");
+    rig_hear(&r, "zigbee2mqtt/x", "{\"color_options\":{\"execute_if_off\":true}}");
+    assert_says(&r, "z2m:0x1", "get execute_if_off", "execute_if_off: on");
+    assert_refuses(&r, "z2m:0x1", "execute_if_off off", "execute_if_off can be read, but not set");
+    assert_null(said(&r, "z2m:0x1", "color_options #ffffff"));
+    assert_int_equal(r.publish_count, 0);
+    rig_finish(&r);
+}
+
 // Not understood, or only in part: the rest of the device is there.
 static void odd(void **state)
 {
@@ -667,6 +686,7 @@ int main(void)
         cmocka_unit_test(refused),
         cmocka_unit_test(hostile_names),
         cmocka_unit_test(odd),
+        cmocka_unit_test(composites),
         cmocka_unit_test(huge),
     };
 
