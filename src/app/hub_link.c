@@ -12,10 +12,48 @@ static void link_event(struct hub_link *l, struct event ev)
     hub_step(l->hub, &ev);
 }
 
+/* Since when the server runs, by its uptime (XEP-0012 section 4). */
+
+static void put_last(struct xml_writer *w, void *ud)
+{
+    (void)ud;
+    xml_open_ns(w, "query", "jabber:iq:last");
+    xml_shut(w);
+}
+
+static void uptime_answer(void *ud, enum err e, struct str text, const struct xml_node *iq)
+{
+    (void)text;
+    struct hub_link *l = ud;
+    struct event ev = {.kind = EV_STARTED};
+    uint64_t seconds;
+    const struct xml_node *query = e ? NULL : iq->first;
+    if (e == ERR_OFFLINE)
+        return;
+    if (query && str_to_u64(xml_attr(query, "seconds"), &seconds) && seconds < INT32_MAX)
+        ev.stamp = l->hub->host->wall(l->hub->ud) - (int64_t)seconds * 1000;
+    link_event(l, ev);
+    l->hub->host->changed(l->hub->ud);
+}
+
+static void ask_uptime(struct hub_link *l)
+{
+    enum { UPTIME_MS = 2000 };
+    struct str label, parent;
+    if (!bridge_doubts(l->hub->bridge, l->number))
+        return;
+    (void)str_cut(str_c(l->domain), '.', &label, &parent);
+    struct gateway_request ask = {
+        .to = parent, .type = "get", .payload = put_last, .timeout = UPTIME_MS, .answer = uptime_answer, .ud = l};
+    if (!parent.n || gateway_ask(l->gateway, &ask, component_output(l->component), l->hub->host->now(l->hub->ud)))
+        link_event(l, (struct event){.kind = EV_STARTED});
+}
+
 static void link_up(void *ud)
 {
     struct hub_link *l = ud;
     link_event(l, (struct event){.kind = EV_LINK_UP});
+    ask_uptime(l);
     uploads_link(l->uploads, true);
     hub_notice_kept(l);
     l->hub->host->changed(l->hub->ud);

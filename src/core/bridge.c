@@ -371,6 +371,7 @@ static const struct north_entry from_north[EV_COUNT] = {
     [EV_UNREGISTER] = {unregister_in},
     [EV_COMMAND] = {command_in},
     [EV_FENCED] = {fenced_in, true},
+    [EV_STARTED] = {started_in, true},
     [EV_FORGET] = {forget_in, true},
     [EV_LINK_UP] = {component_link_up, true},
     [EV_LINK_DOWN] = {component_link_down, true},

@@ -86,6 +86,9 @@ enum err bridge_restore(struct bridge *b, const struct row *row) MUST_CHECK;
 
 // The effects may point into *ev: they are carried out before it goes.
 void bridge_step(struct bridge *b, const struct event *ev, struct effects *out);
+// Whether the core wants to be told, now that the link is up, since when its server runs (EV_STARTED), before it goes
+// on.
+bool bridge_doubts(const struct bridge *b, uint16_t component);
 // After EV_SHUTDOWN: all whom this component can tell have been told.
 bool bridge_stopped(const struct bridge *b, uint16_t component);
 // Monotonic ms at which the core wants EV_TICK; INT64_MAX for never.

@@ -164,7 +164,7 @@ north_handler message_step, typing_in, command_in, subject_in, bounce_in;
 north_handler room_join_in, room_part_in;
 north_handler register_in, unregister_in;
 north_handler component_link_up, component_link_down, component_congestion;
-north_handler fenced_in, loaded_in, retry_in, replay_in, discard_in;
+north_handler fenced_in, started_in, loaded_in, retry_in, replay_in, discard_in;
 north_handler offer_in, withdraw_in, approve_in, forget_in, grant_in, revoke_in, tick_in, shutdown_in;
 
 south_handler presence_changed, message_out, room_join_out, room_part_out, subject_out;

@@ -4,8 +4,8 @@
  * the server, up to WINDOW stanzas ahead of the fence -> the fence comes back -> held -> settled. Failures: the link
  * goes: what is not settled is sent again, under the same ids, in order; nobody is there to read: accepted until the
  * lane is full, then the adapter's answers wait; too old: a letter for each who did not get it; an error comes back:
- * letter_step.c. After a restart of the process only what no fence had confirmed is sent again, after one of the
- * machine also what was held. */
+ * letter_step.c. After a restart of the process only what no fence had confirmed is sent again; after one of the
+ * machine, or when the server was restarted as well, also what was held. */
 #include "core/bridge_private.h"
 
 #include "base/mem.h"
@@ -33,7 +33,8 @@ static void store_lane(struct bridge *b, struct effects *out, const struct sourc
                                  .user = l->resume ? arena_dup(out->arena, str_c(l->resume)) : STR_NONE,
                                  .text = str_c(b->boot),
                                  .dead = l->dead,
-                                 .expired = l->expired});
+                                 .expired = l->expired,
+                                 .since = b->wall});
 }
 
 static void store_record(struct effects *out, const struct source *s, const struct event *ev, uint64_t number)
@@ -380,6 +381,31 @@ void fenced_in(struct bridge *b, const struct event *ev, struct effects *out)
     w->fence = 0;
 }
 
+bool bridge_doubts(const struct bridge *b, uint16_t component)
+{
+    for (size_t i = 1; i < b->source_count; i++) {
+        const struct source *s = &b->sources[i];
+        if (s->component == component && s->lane && s->lane->doubt)
+            return true;
+    }
+    return false;
+}
+
+// A server that was started after the fence may have lost what it had taken. The clock of its answer counts seconds.
+void started_in(struct bridge *b, const struct event *ev, struct effects *out)
+{
+    enum { COARSE = 2000 };
+    (void)out;
+    for (size_t i = 1; i < b->source_count; i++) {
+        const struct source *s = &b->sources[i];
+        if (s->component != ev->component || !s->lane || !s->lane->doubt)
+            continue;
+        if (ev->stamp && ev->stamp >= s->lane->doubt - LANE_HOLD_MS - COARSE)
+            lane_unfence(s->lane);
+        s->lane->doubt = 0;
+    }
+}
+
 void deliver_link_down(struct bridge *b, uint16_t component)
 {
     struct window *w = &component_of(b, component)->window;
@@ -449,7 +475,7 @@ static bool work_source(struct bridge *b, struct effects *out, struct source *s)
     enum progress p = DONE;
     bool settled = lane_settle(l, b->now), trimmed = lane_trim(l, b->now);
     l->row_due = l->row_due || settled || trimmed;
-    if (c->up && !c->congested && !b->stopping)
+    if (c->up && !c->congested && !b->stopping && !l->doubt)
         p = pump(b, out, s, &c->window);
     bool room = p != FULL && (!l->parked_count || release_parked(b, out, s)) && effects_fit(out, LANE_ROW);
     if (room && l->row_due) {
@@ -492,7 +518,7 @@ static int64_t source_deadline(const struct bridge *b, const struct source *s)
 {
     const struct lane *l = s->lane;
     int64_t at = lane_deadline(l);
-    bool wants = component_up(b, s->component) && !lane_head(l) && l->sent + 1 < l->next && !l->loading;
+    bool wants = !l->doubt && component_up(b, s->component) && !lane_head(l) && l->sent + 1 < l->next && !l->loading;
     return wants && l->load_at < at ? l->load_at : at;
 }
 
@@ -529,6 +555,7 @@ enum err deliver_restore_lane(struct bridge *b, const struct row *row)
     l->settled = row->settled;
     l->fenced = same ? row->number : row->settled;
     l->resume = same && row->user.n ? mem_dup(row->user.p, row->user.n) : NULL;
+    l->doubt = same && row->number > row->settled ? row->since : 0;
     l->dead = row->dead;
     l->expired = row->expired;
     return ERR_OK;

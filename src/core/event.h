@@ -36,6 +36,7 @@
     X(BARRIER, "barrier")           /* A: nothing but its token: what was posted before it has been taken */           \
     X(FENCE, "fence")               /* n: `number` is to come back once the server has taken all that went before */   \
     X(FENCED, "fenced")             /* N: the fence `number` has come back */                                          \
+    X(STARTED, "started")           /* N: the server of `component` runs since `stamp` (wall ms); 0: nobody knows */   \
     X(LOADED, "loaded")       /* O: record `number` of the lane `name`; without `id`: the end of what was read */      \
     X(RETRY, "retry")         /* O: letter `number` is tried now; 0: all of `name`, an adapter or a user */            \
     X(REPLAY, "replay")       /* O: the same, also of what nobody tries any more */                                    \

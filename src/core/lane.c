@@ -222,6 +222,7 @@ void lane_fenced(struct lane *l, uint64_t number, int64_t now)
 void lane_unfence(struct lane *l)
 {
     l->hold_count = 0;
+    l->doubt = 0;
     l->fenced = l->settled;
     set_resume(l, NULL);
     lane_rewind(l);
@@ -229,13 +230,13 @@ void lane_unfence(struct lane *l)
 
 static int64_t settles(const struct lane *l)
 {
-    return l->hold_count ? l->holds[0].opened + LANE_HOLD_STEP + LANE_HOLD_MS : INT64_MAX;
+    return l->hold_count && !l->doubt ? l->holds[0].opened + LANE_HOLD_STEP + LANE_HOLD_MS : INT64_MAX;
 }
 
 bool lane_settle(struct lane *l, int64_t now)
 {
     size_t n = 0;
-    while (n < l->hold_count && l->holds[n].opened + LANE_HOLD_STEP + LANE_HOLD_MS <= now)
+    while (!l->doubt && n < l->hold_count && l->holds[n].opened + LANE_HOLD_STEP + LANE_HOLD_MS <= now)
         n++;
     if (!n)
         return false;

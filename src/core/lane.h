@@ -62,7 +62,9 @@ struct lane {
         int64_t opened;
     } holds[LANE_HOLDS]; // oldest first
     size_t hold_count;
-    size_t bytes;              // of the bodies not settled
+    int64_t doubt; // wall ms: held then by an earlier process; what is held waits until it is known whether the server
+                   // has lived on. 0: there is no doubt
+    size_t bytes;  // of the bodies not settled
     uint64_t dead, expired;    // records that ended so, since the lane is there
     size_t retrying;           // letters that are tried again
     struct lane_token *parked; // owned: their answers wait for room

@@ -55,7 +55,8 @@ struct row {
                      // LETTER: why; LANE: the boot of the machine it was written in
 
     // LANE: with `user`, the last who got record number + 1. RECORD: `user` is whom it is for, empty for all
-    // subscribers; `since` when it was accepted. LETTER: `since` when it was first refused.
+    // subscribers; `since` when it was accepted. LANE: `since` when it was written. LETTER: `since` when it was first
+    // refused.
     uint64_t settled;  // LANE: the last record that needs nothing any more
     uint64_t trimmed;  // LANE: the last record that is not kept any more
     uint64_t dead;     // LANE: records that some user refused, in all

@@ -23,8 +23,8 @@ static const struct store_column registration[] = {COLUMN(TEXT, user), COLUMN(TE
 static const struct store_column access[] = {COLUMN(NUMBER, number), COLUMN(TEXT, text)};
 static const struct store_column state[] = {COLUMN(TEXT, adapter), COLUMN(TEXT, key), COLUMN(BLOB, text)};
 static const struct store_column lane[] = {
-    COLUMN(TEXT, adapter), COLUMN(NUMBER, trimmed), COLUMN(NUMBER, settled), COLUMN(NUMBER, number),
-    COLUMN(TEXT, user),    COLUMN(TEXT, text),      COLUMN(NUMBER, dead),    COLUMN(NUMBER, expired),
+    COLUMN(TEXT, adapter), COLUMN(NUMBER, trimmed), COLUMN(NUMBER, settled), COLUMN(NUMBER, number), COLUMN(TEXT, user),
+    COLUMN(TEXT, text),    COLUMN(NUMBER, dead),    COLUMN(NUMBER, expired), COLUMN(TIME, since),
 };
 static const struct store_column record[] = {
     COLUMN(TEXT, adapter), COLUMN(NUMBER, number), COLUMN(TEXT, key),   COLUMN(TEXT, user),  COLUMN(TEXT, id),
@@ -95,9 +95,9 @@ const struct store_table store_tables[ROW_KINDS] = {
     [ROW_LANE] =
         {
             .name = "lane",
-            .put = "INSERT OR REPLACE INTO lane VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            .put = "INSERT OR REPLACE INTO lane VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
             .remove = "DELETE FROM lane WHERE adapter = ?1",
-            .load = "SELECT adapter, trimmed, settled, fenced, user, boot, dead, expired, sum FROM lane",
+            .load = "SELECT adapter, trimmed, settled, fenced, user, boot, dead, expired, since, sum FROM lane",
             .after = "DELETE FROM journal WHERE adapter = ?1 AND number <= ?2"
                      " AND number NOT IN (SELECT record FROM letter WHERE adapter = ?1)",
             .column = lane,
