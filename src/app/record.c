@@ -73,7 +73,9 @@ void record_row(struct record *r, const struct row *row)
 // What an effect is, as text; the same effects give the same text.
 static void write_effect(const struct effect *e, struct strbuf *out)
 {
-    static const char *const kinds[] = {"north", "south", "gated", "store", "operate", "notice"};
+    static const char *const kinds[] = {
+        [EFFECT_NORTH] = "north", [EFFECT_SOUTH] = "south",     [EFFECT_GATED] = "gated",  [EFFECT_STORE] = "store",
+        [EFFECT_LOAD] = "load",   [EFFECT_OPERATE] = "operate", [EFFECT_NOTICE] = "notice"};
     strbuf_printf(out, "%s ", kinds[e->kind]);
     if (e->row)
         record_write(&record_row_form, e->row, out);
