@@ -84,6 +84,8 @@ void hub_release_gates(struct hub *h)
 static void loaded_record(void *ud, const struct row *row)
 {
     struct hub *h = ud;
+    if (str_empty(row->id)) // never written so, and it would end the answer
+        return;
     struct event ev = {.kind = EV_LOADED,
                        .name = row->adapter,
                        .number = row->number,

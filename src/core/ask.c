@@ -84,6 +84,8 @@ void ask_left(struct bridge *b, struct effects *out, const struct event *ev)
 enum err ask_restore(struct bridge *b, const struct row *row)
 {
     struct asks *a = &b->asks;
+    if (!row->number || row->number > INT64_MAX || row->state > MESSAGE_HEADLINE)
+        return ERR_BADREQ;
     if (row->number > b->tokens) // first: no other may have its row
         b->tokens = row->number;
     uint16_t component = component_at(b, row->domain);

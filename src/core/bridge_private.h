@@ -15,7 +15,7 @@
 enum { SOURCE_IDENTITIES_MAX = 1000000, OFFER_MAX = 200 };
 
 // Stanzas of lanes that the server has and no fence has confirmed, in order. So many are sent twice at most after a
-// kill.
+// kill, and LETTERS_FLYING letters.
 enum { WINDOW = 64, WINDOW_BYTES = 65536, FENCE_MS = 5000 };
 
 struct flight {
@@ -29,6 +29,7 @@ struct flight {
 struct window {
     struct flight flight[WINDOW];
     size_t count, bytes;
+    size_t letters;         // were sent, too, since the last fence
     uint64_t fence, serial; // the fence that is out, 0 for none; the last one
     int64_t fence_at;       // when it was sent
 };
@@ -210,9 +211,15 @@ void letter_expired(struct bridge *b, struct effects *out, struct source *s, con
                     const struct identity *id, struct str user);
 // An error in answer to what the identity has sent; false when that was no record.
 bool letter_bounced(struct bridge *b, const struct event *ev, struct effects *out, const struct identity *id);
-void letter_loaded(struct bridge *b, struct effects *out, struct source *s, const struct event *ev);
+// The answer to a letter's question, and its end.
+void letter_loaded(struct bridge *b, struct effects *out, struct source *s, uint64_t question, const struct event *ev);
+void letter_missing(struct bridge *b, struct effects *out, struct source *s, uint64_t question, bool complete);
+// A fence is said behind the letters that were sent; it has come back.
+void letters_cover(struct bridge *b, uint16_t component, uint64_t fence);
+void letters_land(struct bridge *b, uint16_t component, uint64_t fence);
 bool letters_work(struct bridge *b, struct effects *out); // false when the step is full
 int64_t letters_deadline(const struct bridge *b);
+void letters_link_up(struct bridge *b);
 void letters_link_down(struct bridge *b, uint16_t component);
 enum err letter_restore(struct bridge *b, const struct row *row);
 
@@ -227,6 +234,7 @@ enum err ask_restore(struct bridge *b, const struct row *row);
 bool asks_tell(struct bridge *b, struct effects *out); // false when the step is full
 
 /* later.c: what was not promised. `north` is to nobody yet. */
+bool later_first(const struct bridge *b, const struct identity *id);
 void later_keep(struct bridge *b, const struct event *north, const struct identity *id);
 bool later_work(struct bridge *b, struct effects *out, struct source *s); // false when the step is full
 void later_finish(struct source *s);

@@ -243,8 +243,11 @@ void component_link_up(struct bridge *b, const struct event *ev, struct effects 
     struct component *c = component_of(b, ev->component);
     if (!c)
         return;
+    if (c->up) // something was lost on the way to the server
+        deliver_link_down(b, ev->component);
     c->up = true;
     c->congested = false;
+    letters_link_up(b);
     if (!b->stopping)
         push_start(b, out, ev->component);
 }

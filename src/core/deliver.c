@@ -18,6 +18,8 @@ enum {
     LATE_MS = 10000,   // what is delivered later than that says when it was said
     LOAD_AGAIN = 1000, // ms, when the journal could not give what it must have
     LANE_ROW = 1,      // effects
+    ID_MAX = 1024,     // bytes
+    TOLD_MS = 600000,  // between two notices that an adapter's lane is full
 };
 
 /* Rows */
@@ -66,6 +68,7 @@ bool deliver_full(const struct source *s)
     return s->lane && (lane_queued(s->lane) >= s->max_records || s->lane->bytes >= s->max_bytes);
 }
 
+// Refuses only what a restart could not tell from nonsense: the answers wait long before.
 enum err deliver_accept(struct bridge *b, const struct event *ev, struct effects *out, const struct identity *id)
 {
     struct source *s = &b->sources[id->source];
@@ -84,6 +87,8 @@ enum err deliver_accept(struct bridge *b, const struct event *ev, struct effects
         record.id = arena_printf(out->arena, STR_FMT "-%llu", STR_ARG(ev->id), (unsigned long long)l->next);
         hash = lane_hash(record.id);
     }
+    if (l->next - l->trimmed >= LANE_SPAN)
+        return ERR_LIMIT;
     uint64_t number = lane_add(l, hash, record.body.n, b->now);
     if (number == l->loaded + 1 && lane_has_room(l))
         lane_put(l, &record, number);
@@ -101,12 +106,14 @@ static void park(struct bridge *b, struct effects *out, struct source *s, uint64
         l->parked = mem_realloc(l->parked, l->parked_cap, sizeof *l->parked);
     }
     l->parked[l->parked_count++] = (struct lane_token){token, gated};
-    if (l->parked_count == 1)
-        say_notice(b, out, s->component, 0,
-                   arena_printf(out->arena,
-                                "adapter %s: %zu messages wait to be delivered, and no more are taken until there is "
-                                "room: their source keeps them",
-                                s->name, lane_queued(l)));
+    if (l->parked_count > 1 || (l->told_full != INT64_MIN && b->now - l->told_full < TOLD_MS))
+        return;
+    l->told_full = b->now;
+    say_notice(b, out, s->component, 0,
+               arena_printf(out->arena,
+                            "adapter %s: %zu messages wait to be delivered, and no more are taken until there is room: "
+                            "their source keeps them",
+                            s->name, lane_queued(l)));
 }
 
 void deliver_answer(struct bridge *b, struct effects *out, const struct event *ev)
@@ -197,7 +204,7 @@ struct event deliver_event(struct bridge *b, struct effects *out, const struct i
     north.id = arena_dup(a, r->id);
     north.body = arena_dup(a, r->body);
     north.type = r->type == MESSAGE_GROUPCHAT ? MESSAGE_CHAT : r->type;
-    north.stamp = r->stamp ? r->stamp : b->wall - r->since > LATE_MS ? r->since : 0;
+    north.stamp = r->stamp ? r->stamp : r->since < b->wall - LATE_MS ? r->since : 0;
     return north;
 }
 
@@ -243,7 +250,7 @@ static void send_next(struct bridge *b, struct effects *out, struct source *s, s
     struct lane *l = s->lane;
     const char *target = l->targets[l->target_at++];
     struct jid user;
-    if (!bare_jid(str_c(target), &user) || !deliver_may(b, id, &user, r->user.n > 0))
+    if (!id || !bare_jid(str_c(target), &user) || !deliver_may(b, id, &user, r->user.n > 0))
         return;
     struct event north = deliver_event(b, out, id, r);
     north.user = (struct jid){.local = arena_dup(out->arena, user.local), .domain = arena_dup(out->arena, user.domain)};
@@ -292,10 +299,11 @@ static enum progress send_head(struct bridge *b, struct effects *out, struct sou
 static void load(struct bridge *b, struct effects *out, struct source *s)
 {
     struct lane *l = s->lane;
-    if (l->loading || b->now < l->load_at)
+    if (l->question || b->now < l->load_at)
         return;
-    l->loading = true;
+    l->question = ++l->asked;
     l->load_after = l->loaded;
+    l->load_until = l->next - 1;
     say_load(b, out, str_c(s->name), l->loaded, LANE_MEMORY);
 }
 
@@ -316,6 +324,13 @@ static enum progress pump(struct bridge *b, struct effects *out, struct source *
     return p;
 }
 
+// Whether something of its lane may be handed to the server now.
+static bool may_send(const struct bridge *b, const struct source *s)
+{
+    bool room = component_up(b, s->component) && !component_congested(b, s->component);
+    return room && !b->stopping && !s->lane->doubt;
+}
+
 /* Fences */
 
 static void say_fence(struct bridge *b, struct effects *out, uint16_t component, struct window *w)
@@ -331,11 +346,14 @@ static void fence(struct bridge *b, struct effects *out, uint16_t component, str
             say_fence(b, out, component, w);
         return;
     }
-    if (!w->count)
+    if (!w->count && !w->letters)
         return;
     w->fence = ++w->serial;
     for (size_t i = 0; i < w->count; i++)
         w->flight[i].fence = w->fence;
+    if (w->letters)
+        letters_cover(b, component, w->fence);
+    w->letters = 0;
     say_fence(b, out, component, w);
 }
 
@@ -378,6 +396,7 @@ void fenced_in(struct bridge *b, const struct event *ev, struct effects *out)
     while (n < w->count && w->flight[n].fence == w->fence)
         landed(b, &w->flight[n++]);
     window_drop(w, n);
+    letters_land(b, ev->component, w->fence);
     w->fence = 0;
 }
 
@@ -409,8 +428,11 @@ void started_in(struct bridge *b, const struct event *ev, struct effects *out)
 void deliver_link_down(struct bridge *b, uint16_t component)
 {
     struct window *w = &component_of(b, component)->window;
+    for (size_t i = 0; i < w->count; i++) // of who has moved to another component, too
+        lane_unfence(b->sources[w->flight[i].source].lane);
     window_drop(w, w->count);
     w->fence = 0;
+    w->letters = 0;
     for (size_t i = 1; i < b->source_count; i++) {
         if (b->sources[i].component == component && b->sources[i].lane)
             lane_unfence(b->sources[i].lane);
@@ -420,63 +442,87 @@ void deliver_link_down(struct bridge *b, uint16_t component)
 
 /* The journal gives back */
 
-static void loaded_record(struct source *s, const struct event *ev)
-{
-    struct lane *l = s->lane;
-    if (!l->loading || ev->number <= l->loaded || ev->number >= l->next || !lane_has_room(l))
-        return;
-    l->loaded = ev->number - 1; // what lies between is not there
-    lane_put(l, ev, ev->number);
-}
-
 // What the journal must have and has not is given up, and said.
-static void loaded_nothing(struct bridge *b, struct effects *out, struct source *s)
+static void give_up(struct bridge *b, struct effects *out, struct source *s, uint64_t until)
 {
     struct lane *l = s->lane;
+    uint64_t missing = 0;
+    for (uint64_t n = l->loaded + 1; n <= until; n++)
+        missing += lane_entry(l, n) != NULL; // others were missing at the start already
+    l->loaded = until;
+    if (!missing)
+        return;
+    l->dead += missing;
+    l->row_due = true;
     say_notice(b, out, s->component, 0,
                arena_printf(out->arena, "adapter %s: %llu messages are missing in the journal and cannot be delivered",
-                            s->name, (unsigned long long)(l->next - 1 - l->loaded)));
-    l->loaded = l->sent = l->next - 1;
-    passed(b, &component_of(b, s->component)->window, s, l->sent);
+                            s->name, (unsigned long long)missing));
+}
+
+static void loaded_record(struct bridge *b, struct effects *out, struct source *s, const struct event *ev)
+{
+    struct lane *l = s->lane;
+    if (ev->number <= l->loaded || ev->number >= l->next)
+        return;
+    if (!lane_has_room(l)) { // what follows would be put in its place: it is asked for again
+        l->question = 0;
+        return;
+    }
+    give_up(b, out, s, ev->number - 1);
+    lane_put(l, ev, ev->number);
 }
 
 static void loaded_end(struct bridge *b, struct effects *out, struct source *s, const struct event *ev)
 {
     struct lane *l = s->lane;
-    if (!l->loading || ev->number != l->load_after)
-        return;
-    l->loading = false;
+    l->question = 0;
     if (l->loaded > l->load_after)
         return;
-    l->load_at = b->now + LOAD_AGAIN;
-    if ((ev->flags & EVENT_DURABLE) && !lane_head(l) && l->loaded + 1 < l->next)
-        loaded_nothing(b, out, s);
+    if (!(ev->flags & EVENT_DURABLE)) {
+        l->load_at = b->now + LOAD_AGAIN;
+        return;
+    }
+    give_up(b, out, s, l->load_until);
+    l->sent = l->loaded;
+    passed(b, &component_of(b, s->component)->window, s, l->sent);
 }
 
+// Answers come in the order of the questions: those that were asked before a link went down, or for a letter, are not
+// about what the lane waits for now.
 void loaded_in(struct bridge *b, const struct event *ev, struct effects *out)
 {
     struct source *s = source_named(b, ev->name);
-    if (!s || !s->lane)
+    struct lane *l = s ? s->lane : NULL;
+    if (!l || l->answered == l->asked)
         return;
-    if (str_empty(ev->id)) {
+    uint64_t question = l->answered + 1;
+    bool end = str_empty(ev->id), own = question == l->question;
+    l->answered += end;
+    if (own && end)
         loaded_end(b, out, s, ev);
-        return;
-    }
-    letter_loaded(b, out, s, ev);
-    loaded_record(s, ev);
+    else if (own)
+        loaded_record(b, out, s, ev);
+    else if (end)
+        letter_missing(b, out, s, question, ev->flags & EVENT_DURABLE);
+    else
+        letter_loaded(b, out, s, question, ev);
 }
 
 /* At the end of each step */
 
+// False when the step is full.
 static bool work_source(struct bridge *b, struct effects *out, struct source *s)
 {
     struct lane *l = s->lane;
-    struct component *c = component_of(b, s->component);
+    struct window *w = &component_of(b, s->component)->window;
+    size_t flying = w->count;
     enum progress p = DONE;
     bool settled = lane_settle(l, b->now), trimmed = lane_trim(l, b->now);
     l->row_due = l->row_due || settled || trimmed;
-    if (c->up && !c->congested && !b->stopping && !l->doubt)
-        p = pump(b, out, s, &c->window);
+    if (may_send(b, s))
+        p = pump(b, out, s, w);
+    if (p == BLOCKED && w->count > flying) // the others first, when there is room again
+        b->turn = (size_t)(s - b->sources) % (b->source_count - 1);
     bool room = p != FULL && (!l->parked_count || release_parked(b, out, s)) && effects_fit(out, LANE_ROW);
     if (room && l->row_due) {
         l->row_due = false;
@@ -500,11 +546,11 @@ static bool work_fences(struct bridge *b, struct effects *out)
 void deliver_work(struct bridge *b, struct effects *out)
 {
     bool room = asks_tell(b, out) && letters_work(b, out);
-    for (size_t i = 1; room && i < b->source_count; i++) {
-        struct source *s = &b->sources[(i + b->turn) % (b->source_count - 1) + 1];
+    size_t first = b->turn, count = b->source_count - 1;
+    for (size_t i = 0; room && i < count; i++) {
+        struct source *s = &b->sources[(first + i) % count + 1];
         room = (!s->lane || work_source(b, out, s)) && later_work(b, out, s);
     }
-    b->turn = b->source_count > 2 ? b->turn + 1 : 0;
     room = work_fences(b, out) && room;
     b->deliver_more = !room;
 }
@@ -518,7 +564,7 @@ static int64_t source_deadline(const struct bridge *b, const struct source *s)
 {
     const struct lane *l = s->lane;
     int64_t at = lane_deadline(l);
-    bool wants = !l->doubt && component_up(b, s->component) && !lane_head(l) && l->sent + 1 < l->next && !l->loading;
+    bool wants = may_send(b, s) && !lane_head(l) && l->sent + 1 < l->next && !l->question;
     return wants && l->load_at < at ? l->load_at : at;
 }
 
@@ -550,12 +596,13 @@ enum err deliver_restore_lane(struct bridge *b, const struct row *row)
         return ERR_BADREQ;
     struct lane *l = lane_of(s);
     bool same = str_eq_c(row->text, b->boot);
+    l->other_boot = !same;
     l->trimmed = row->trimmed;
     l->next = row->trimmed + 1;
     l->settled = row->settled;
     l->fenced = same ? row->number : row->settled;
     l->resume = same && row->user.n ? mem_dup(row->user.p, row->user.n) : NULL;
-    l->doubt = same && row->number > row->settled ? row->since : 0;
+    l->doubt = same && row->number > row->settled && row->since > LANE_HOLD_MS * 2 ? row->since : 0;
     l->dead = row->dead;
     l->expired = row->expired;
     return ERR_OK;
@@ -564,9 +611,9 @@ enum err deliver_restore_lane(struct bridge *b, const struct row *row)
 // When something was accepted is known by the wall clock; how old it is at most, whatever that clock does.
 static int64_t accepted(const struct bridge *b, const struct source *s, int64_t wall)
 {
-    int64_t age = b->wall - wall;
-    age = age < 0 ? 0 : age;
-    return b->now - (age > s->max_age ? s->max_age : age);
+    if (wall >= b->wall)
+        return b->now;
+    return wall < b->wall - s->max_age ? b->now - s->max_age : b->now - (b->wall - wall);
 }
 
 enum err deliver_restore_record(struct bridge *b, const struct row *row)
@@ -575,7 +622,7 @@ enum err deliver_restore_record(struct bridge *b, const struct row *row)
     if (!s)
         return ERR_NOTFOUND;
     struct lane *l = lane_of(s);
-    if (str_empty(row->id) || row->id.n > 1024 || str_empty(row->key) || row->number > INT64_MAX)
+    if (str_empty(row->id) || row->id.n > ID_MAX || str_empty(row->key) || row->number > INT64_MAX)
         return ERR_BADREQ;
     if (row->number <= l->trimmed) // a letter's
         return ERR_OK;
@@ -589,14 +636,9 @@ void deliver_restored(struct bridge *b)
         struct lane *l = b->sources[i].lane;
         if (!l)
             continue;
-        while (l->next <= l->fenced) // rows that were lost
-            (void)lane_restore(l, l->next, 0, 0, b->now);
-        uint64_t fenced = l->fenced;
         char *resume = l->resume;
         l->resume = NULL;
-        l->fenced = l->settled;
-        lane_fenced(l, fenced, b->now);
+        lane_restored(l, l->fenced, b->now);
         l->resume = resume;
-        lane_rewind(l);
     }
 }

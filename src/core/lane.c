@@ -11,7 +11,7 @@ struct lane *lane_create(void)
 {
     struct lane *l = MEM_NEW(struct lane);
     l->next = 1;
-    l->told = INT64_MIN;
+    l->told = l->told_full = INT64_MIN;
     index_init(&l->by_id);
     list_init(&l->records);
     return l;
@@ -108,7 +108,7 @@ static uint64_t append(struct lane *l, struct lane_entry e)
 
 uint64_t lane_add(struct lane *l, uint64_t hash, size_t bytes, int64_t now)
 {
-    return append(l, (struct lane_entry){hash, now, (uint32_t)bytes});
+    return append(l, (struct lane_entry){.hash = hash, .at = now, .bytes = (uint32_t)bytes});
 }
 
 bool lane_restore(struct lane *l, uint64_t number, uint64_t hash, size_t bytes, int64_t at)
@@ -117,8 +117,24 @@ bool lane_restore(struct lane *l, uint64_t number, uint64_t hash, size_t bytes, 
         return false;
     while (l->next < number) // which nobody has
         append(l, (struct lane_entry){0});
-    append(l, (struct lane_entry){hash, at, (uint32_t)bytes});
+    append(l, (struct lane_entry){.hash = hash, .at = at, .bytes = (uint32_t)bytes});
     return true;
+}
+
+static uint32_t seconds(int64_t now)
+{
+    return (uint32_t)(now / 1000);
+}
+
+void lane_restored(struct lane *l, uint64_t fenced, int64_t now)
+{
+    while (l->next <= fenced) // rows that were lost
+        append(l, (struct lane_entry){0});
+    for (uint64_t n = l->trimmed + 1; n <= l->settled; n++)
+        slot(l, n)->ended = seconds(now);
+    l->fenced = l->settled;
+    lane_fenced(l, fenced, now);
+    lane_rewind(l);
 }
 
 uint64_t lane_find(const struct lane *l, uint64_t hash)
@@ -193,9 +209,8 @@ void lane_rewind(struct lane *l)
 {
     drop_records(l);
     l->sent = l->loaded = l->fenced;
-    l->loading = false;
-    l->load_after = UINT64_MAX;
-    l->load_at = INT64_MIN;
+    l->question = 0;
+    l->load_at = 0;
 }
 
 /* Fences and holds */
@@ -240,26 +255,32 @@ bool lane_settle(struct lane *l, int64_t now)
         n++;
     if (!n)
         return false;
-    for (uint64_t number = l->settled + 1; number <= l->holds[n - 1].number; number++)
+    for (uint64_t number = l->settled + 1; number <= l->holds[n - 1].number; number++) {
         l->bytes -= slot(l, number)->bytes;
+        slot(l, number)->ended = seconds(now);
+    }
     l->settled = l->holds[n - 1].number;
     l->hold_count -= n;
     memmove(l->holds, l->holds + n, l->hold_count * sizeof *l->holds);
     return true;
 }
 
+// When the oldest that is kept need not be any more; INT64_MAX: none is kept.
+static int64_t outlives(const struct lane *l)
+{
+    bool any = l->trimmed < l->settled && l->trimmed + 1 < l->next;
+    return any ? ((int64_t)slot(l, l->trimmed + 1)->ended + 1) * 1000 + LANE_KEPT_MS : INT64_MAX;
+}
+
 static bool outlived(const struct lane *l, int64_t now)
 {
-    return l->trimmed < l->settled &&
-           (l->settled - l->trimmed > LANE_KEPT || now - slot(l, l->trimmed + 1)->at >= LANE_KEPT_MS);
+    return l->trimmed < l->settled && (l->settled - l->trimmed > LANE_KEPT || outlives(l) <= now);
 }
 
 bool lane_trim(struct lane *l, int64_t now)
 {
     enum { LOT = LANE_KEPT / 4 }; // the row is written once for many
-    bool due = l->settled - l->trimmed > LANE_KEPT + LOT ||
-               (l->trimmed < l->settled && now - slot(l, l->trimmed + 1)->at >= LANE_KEPT_MS);
-    if (!due)
+    if (l->settled - l->trimmed <= LANE_KEPT + LOT && outlives(l) > now)
         return false;
     while (outlived(l, now)) {
         const struct lane_entry *e = slot(l, l->trimmed + 1);
@@ -272,7 +293,6 @@ bool lane_trim(struct lane *l, int64_t now)
 
 int64_t lane_deadline(const struct lane *l)
 {
-    int64_t at = settles(l);
-    int64_t trim = l->trimmed < l->settled ? slot(l, l->trimmed + 1)->at + LANE_KEPT_MS : INT64_MAX;
+    int64_t at = settles(l), trim = outlives(l);
     return at < trim ? at : trim;
 }

@@ -28,6 +28,7 @@ struct lane_entry { // what is known of every record that is not trimmed
     uint64_t hash;  // of its id; 0: there is none
     int64_t at;     // monotonic ms when it was accepted
     uint32_t bytes; // of its body
+    uint32_t ended; // monotonic s when it was settled
 };
 
 struct lane_record { // with its body
@@ -54,9 +55,10 @@ struct lane {
     size_t record_count, record_bytes;
     char **targets; // owned: bare JIDs whom the head goes to, in order; NULL: not yet known
     size_t target_count, target_at;
-    bool loading;
-    uint64_t load_after; // the question that is out
-    int64_t load_at;     // when to ask again
+    uint64_t asked, answered;        // questions to the journal about it, its own and those of letters: in order
+    uint64_t question;               // its own that is out; 0: none
+    uint64_t load_after, load_until; // what that is about
+    int64_t load_at;                 // when to ask again
     struct {
         uint64_t number;
         int64_t opened;
@@ -70,8 +72,10 @@ struct lane {
     struct lane_token *parked; // owned: their answers wait for room
     size_t parked_count, parked_cap;
     bool row_due;        // its row is to be written
+    bool other_boot;     // its row is of before the machine was started
     int64_t told;        // when the admins were last told of losses
     uint64_t told_count; // and of how many since
+    int64_t told_full;   // when they were last told that no more is taken
 };
 
 struct lane *lane_create(void);
@@ -82,6 +86,8 @@ uint64_t lane_hash(struct str id);
 uint64_t lane_add(struct lane *l, uint64_t hash, size_t bytes, int64_t now);
 // One that was read at start, with a number above all before; false when it cannot be one of this lane.
 bool lane_restore(struct lane *l, uint64_t number, uint64_t hash, size_t bytes, int64_t at);
+// All were: what the server had taken (`fenced`, at least `settled`) is held anew, and what is settled kept anew.
+void lane_restored(struct lane *l, uint64_t fenced, int64_t now);
 // NULL when it is trimmed, or has never been.
 struct lane_entry *lane_entry(const struct lane *l, uint64_t number);
 // The newest with this id, or 0.
@@ -97,13 +103,13 @@ void lane_sent(struct lane *l);
 // What is behind `fenced` is to be sent again.
 void lane_rewind(struct lane *l);
 
-// The server has them up to there: they settle later. False when a hold is running already that takes them along.
+// The server has them up to there: they settle later.
 void lane_fenced(struct lane *l, uint64_t number, int64_t now);
 // The server may have lost what is held: back to what is settled.
 void lane_unfence(struct lane *l);
 // Settles what was held long enough; true when that changed something.
 bool lane_settle(struct lane *l, int64_t now);
-// Drops what was kept long enough; true when that changed something.
+// Drops what was kept long enough after it was settled; true when that changed something.
 bool lane_trim(struct lane *l, int64_t now);
 int64_t lane_deadline(const struct lane *l); // of settling and trimming; INT64_MAX: none
 

@@ -56,7 +56,7 @@ void later_keep(struct bridge *b, const struct event *north, const struct identi
     }
 }
 
-// True when it has been said, or never will be.
+// False when too many fan-outs wait: true when it has been said, or never will be.
 static bool say(struct bridge *b, struct effects *out, struct source *s, const struct later *l)
 {
     struct identity *id = identity_find_key(&b->map.identities, (uint16_t)(s - b->sources), l->ev->key);
@@ -70,12 +70,20 @@ static bool say(struct bridge *b, struct effects *out, struct source *s, const s
                                    .ev = event_copy(out->arena, l->ev)});
 }
 
+// What was kept goes before what is said now.
+bool later_first(const struct bridge *b, const struct identity *id)
+{
+    return !component_up(b, id->component) || b->sources[id->source].later_count > 0;
+}
+
 bool later_work(struct bridge *b, struct effects *out, struct source *s)
 {
     while (s->later_count && component_up(b, s->component) && !component_congested(b, s->component)) {
         struct later *l = at(s->later->next);
-        if (!effects_fit(out, 2) || !say(b, out, s, l))
+        if (!effects_fit(out, 2))
             return false;
+        if (!say(b, out, s, l)) // tried again when one of them has gone on, at the end of that step
+            return true;
         drop(s, l);
     }
     return true;

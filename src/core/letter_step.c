@@ -1,9 +1,10 @@
 /* What becomes of a message that was handed to the server and comes back as an error, maybe minutes later from a remote
  * server: the record is found by its id, and a letter is written for the user who did not get it.
  *
- * Happy path: an error that may pass -> RETRY -> its text is asked of the journal -> SENT, the same id -> no error for
- * a while -> gone. Failures: an error that will not pass, or the record is too old -> DEAD, told to the admins, until
- * somebody says REPLAY or DISCARD; the link goes soon after a try: it is tried again. */
+ * Happy path: an error that may pass -> RETRY -> its text is asked of the journal -> SENT, the same id -> a fence behind
+ * it comes back: now its row says SENT, too -> no error for a while -> gone. Failures: an error that will not pass, or it
+ * was tried for too long -> DEAD, told to the admins, until somebody says REPLAY or DISCARD; the link goes before the
+ * fence or soon after it: it is tried again; its text is not in the journal -> DEAD. */
 #include "core/bridge_private.h"
 
 #include "base/mem.h"
@@ -12,7 +13,6 @@
 enum {
     WHY_MAX = 300,
     TOLD_MS = 600000, // between two notices about the same adapter
-    NOT_HELD = LANE_HOLD_MS,
 };
 
 static void store_letter(struct bridge *b, struct effects *out, const struct letter *l, bool gone)
@@ -50,33 +50,45 @@ static void set_next(struct bridge *b, struct letter *l, int64_t next)
         b->letters.next = next;
 }
 
+// Its flight is over, or it never was on one: another may go.
+static void ground(struct bridge *b, struct letter *l)
+{
+    if (!letter_flies(l))
+        return;
+    l->question = 0;
+    l->held = 0;
+    b->letters.flying--;
+    b->letters.next = b->now;
+}
+
 // The counters of the lane follow; EXPIRED is counted once a record, by who finds it too old.
 static void set_state(struct bridge *b, struct letter *l, enum letter_state state, int64_t next)
 {
     struct lane *lane = lane_of(b, l);
+    ground(b, l);
     lane->retrying += (size_t)tried(state) - (size_t)tried(l->state);
     if (state == LETTER_DEAD && l->state != LETTER_DEAD)
         lane->dead++;
-    if (l->state == LETTER_DEAD && tried(state))
+    if (l->state == LETTER_DEAD && tried(state) && lane->dead)
         lane->dead--;
     if (l->state == LETTER_EXPIRED && tried(state) && lane->expired)
         lane->expired--;
     lane->row_due = true;
     l->state = state;
-    l->fetching = false;
     set_next(b, l, next);
 }
 
 static void end(struct bridge *b, struct effects *out, struct letter *l)
 {
     struct lane *lane = lane_of(b, l);
+    ground(b, l);
     lane->retrying -= tried(l->state);
     lane->row_due = true;
     store_letter(b, out, l, true);
     letter_remove(&b->letters, l);
 }
 
-static void tell(struct bridge *b, struct effects *out, struct source *s, const struct letter *l)
+static void tell(struct bridge *b, struct effects *out, struct source *s, struct str user, struct str why)
 {
     struct lane *lane = s->lane;
     lane->told_count++;
@@ -87,11 +99,11 @@ static void tell(struct bridge *b, struct effects *out, struct source *s, const 
                arena_printf(out->arena,
                             "adapter %s: %llu messages could not be delivered, the last to " STR_FMT ": " STR_FMT
                             ". The operation \"dead\" lists them, \"replay\" tries them again.",
-                            s->name, (unsigned long long)lane->told_count, STR_ARG(l->user), STR_ARG(l->why)));
+                            s->name, (unsigned long long)lane->told_count, STR_ARG(user), STR_ARG(why)));
     lane->told_count = 0;
 }
 
-// At most LETTER_EFFECTS effects. NULL when there is room for none.
+// At most LETTER_EFFECTS effects. NULL when there is room for none: it is counted.
 static struct letter *make(struct bridge *b, struct effects *out, const struct letter *what)
 {
     struct letter *oldest = b->letters.count >= LETTERS_MAX ? letter_oldest(&b->letters) : NULL;
@@ -102,25 +114,30 @@ static struct letter *make(struct bridge *b, struct effects *out, const struct l
     struct letter first = *what;
     first.since = b->wall;
     first.next = INT64_MAX;
-    return letter_add(&b->letters, &first);
+    struct letter *l = letter_add(&b->letters, &first);
+    b->letters.dropped += !l;
+    return l;
 }
 
 void letter_expired(struct bridge *b, struct effects *out, struct source *s, const struct lane_record *r,
                     const struct identity *id, struct str user)
 {
+    uint16_t source = (uint16_t)(s - b->sources);
+    struct str why = STR("too old: the server was away too long");
+    if (letter_about(&b->letters, source, r->number, user)) // from before the link went down, or the process ended
+        return;
     struct letter *l = make(b, out,
                             &(struct letter){.record = r->number,
-                                             .source = (uint16_t)(s - b->sources),
+                                             .source = source,
                                              .state = LETTER_EXPIRED,
                                              .user = user,
                                              .local = id ? identity_part(id, PART_LOCAL) : STR_NONE,
                                              .id = r->id,
-                                             .why = STR("too old: the server was away too long")});
+                                             .why = why});
     s->lane->row_due = true;
-    if (!l)
-        return;
-    store_letter(b, out, l, false);
-    tell(b, out, s, l);
+    if (l)
+        store_letter(b, out, l, false);
+    tell(b, out, s, user, why);
 }
 
 /* Errors that come back */
@@ -133,7 +150,8 @@ static bool may_pass(enum err e)
 static bool too_old(const struct bridge *b, const struct letter *l)
 {
     const struct lane_entry *e = lane_entry(lane_of(b, l), l->record);
-    return e && b->now - e->at >= b->sources[l->source].max_age;
+    int64_t max_age = b->sources[l->source].max_age;
+    return (e && b->now - e->at >= max_age) || letter_tried_for(l->attempts) >= max_age;
 }
 
 static struct str reason(struct effects *out, const struct event *ev)
@@ -148,13 +166,13 @@ static struct str reason(struct effects *out, const struct event *ev)
 static void refused(struct bridge *b, struct effects *out, struct letter *l, const struct event *ev)
 {
     struct source *s = &b->sources[l->source];
-    l = letter_explain(l, reason(out, ev));
+    l = letter_explain(&b->letters, l, reason(out, ev));
     if (may_pass(ev->err) && !too_old(b, l)) {
         int64_t delay = letter_delay(l->attempts++);
         set_state(b, l, LETTER_RETRY, b->now + delay);
     } else {
         set_state(b, l, LETTER_DEAD, INT64_MAX);
-        tell(b, out, s, l);
+        tell(b, out, s, l->user, l->why);
     }
     store_letter(b, out, l, false);
 }
@@ -166,111 +184,226 @@ static uint64_t record_of(struct bridge *b, const struct identity *id, struct st
     return lane && stanza.n ? lane_find(lane, lane_hash(stanza)) : 0;
 }
 
+// Whether it may have been sent to him.
+static bool may_have_got(const struct bridge *b, const struct identity *id, const struct jid *user)
+{
+    const struct user *u = user_find(&b->map.users, user);
+    return (u && sub_find(&b->map, u, id)) || deliver_may(b, id, user, true);
+}
+
 bool letter_bounced(struct bridge *b, const struct event *ev, struct effects *out, const struct identity *id)
 {
+    struct jid bare = jid_bare(ev->user);
+    struct str user = jid_format(out->arena, &bare);
     uint64_t record = record_of(b, id, ev->id);
-    const struct user *u = user_find(&b->map.users, &ev->user);
-    if (!record || !u)
-        return false;
-    struct letter *l = letter_about(&b->letters, id->source, record, user_jid_text(u));
+    struct letter *l = record ? letter_about(&b->letters, id->source, record, user)
+                              : letter_under(&b->letters, id->source, ev->id, user);
     if (l && l->state != LETTER_SENT)
         return true; // another of his clients
     if (!l) {
-        if (!sub_find(&b->map, u, id))
+        if (!record || !may_have_got(b, id, &bare))
             return false;
         l = make(b, out,
                  &(struct letter){.record = record,
                                   .source = id->source,
                                   .state = LETTER_STATES, // not yet counted
-                                  .user = user_jid_text(u),
+                                  .user = user,
                                   .local = identity_part(id, PART_LOCAL),
                                   .id = ev->id});
     }
-    if (l)
+    if (l) {
         refused(b, out, l, ev);
+        return true;
+    }
+    struct source *s = &b->sources[id->source];
+    s->lane->dead++;
+    s->lane->row_due = true;
+    tell(b, out, s, user, reason(out, ev));
     return true;
 }
 
 /* Tries */
 
-void letter_loaded(struct bridge *b, struct effects *out, struct source *s, const struct event *ev)
+static struct letter *asked(const struct bridge *b, const struct source *s, uint64_t question)
 {
     struct list_node *it, *safe;
     LIST_EACH (it, safe, &b->letters.all) {
         struct letter *l = CONTAINER_OF(it, struct letter, node);
-        if (!l->fetching || &b->sources[l->source] != s || l->record != ev->number)
-            continue;
-        if (!effects_fit(out, LETTER_EFFECTS)) // asked for again by its next try
-            return;
-        struct jid user;
-        const struct identity *id = identity_find_key(&b->map.identities, l->source, ev->key);
-        bool may = id && bare_jid(l->user, &user) && deliver_may(b, id, &user, true) && component_up(b, s->component);
-        if (!may) {
-            end(b, out, l);
-            continue;
-        }
-        struct lane_record r = {
-            .type = ev->type, .stamp = ev->stamp, .since = ev->accepted, .id = ev->id, .body = ev->body};
-        struct event north = deliver_event(b, out, id, &r);
-        north.user =
-            (struct jid){.local = arena_dup(out->arena, user.local), .domain = arena_dup(out->arena, user.domain)};
-        say_north(b, out, &north);
-        set_state(b, l, LETTER_SENT, b->now + LETTER_ANSWER_MS);
-        store_letter(b, out, l, false);
+        if (l->question == question && &b->sources[l->source] == s)
+            return l;
     }
+    return NULL;
+}
+
+void letter_loaded(struct bridge *b, struct effects *out, struct source *s, uint64_t question, const struct event *ev)
+{
+    struct letter *l = asked(b, s, question);
+    if (!l || l->record != ev->number)
+        return;
+    struct jid user;
+    const struct identity *id = identity_find_key(&b->map.identities, l->source, ev->key);
+    if (!id || id->dying || !bare_jid(l->user, &user) || !deliver_may(b, id, &user, true)) {
+        end(b, out, l);
+        return;
+    }
+    struct lane_record r = {
+        .type = ev->type, .stamp = ev->stamp, .since = ev->accepted, .id = ev->id, .body = ev->body};
+    struct event north = deliver_event(b, out, id, &r);
+    north.user = (struct jid){.local = arena_dup(out->arena, user.local), .domain = arena_dup(out->arena, user.domain)};
+    say_north(b, out, &north);
+    set_state(b, l, LETTER_SENT, b->now + LETTER_ANSWER_MS);
+    l->fence = 0;
+    l->held = INT64_MAX;
+    b->letters.flying++;
+    component_of(b, s->component)->window.letters++;
+}
+
+void letter_missing(struct bridge *b, struct effects *out, struct source *s, uint64_t question, bool complete)
+{
+    struct letter *l = asked(b, s, question);
+    if (!l)
+        return;
+    if (!complete) {
+        set_state(b, l, LETTER_RETRY, b->now + letter_delay(0));
+        return;
+    }
+    l = letter_explain(&b->letters, l, STR("its text is missing in the journal"));
+    set_state(b, l, LETTER_DEAD, INT64_MAX);
+    tell(b, out, s, l->user, l->why);
+    store_letter(b, out, l, false);
+}
+
+// Calls `each` for the letters that are on their way over the component.
+static void each_sent(struct bridge *b, uint16_t component, void (*each)(struct bridge *b, struct letter *l, uint64_t x),
+                      uint64_t x)
+{
+    struct list_node *it, *safe;
+    LIST_EACH (it, safe, &b->letters.all) {
+        struct letter *l = CONTAINER_OF(it, struct letter, node);
+        if (b->sources[l->source].component == component && l->state == LETTER_SENT)
+            each(b, l, x);
+    }
+}
+
+static void cover(struct bridge *b, struct letter *l, uint64_t fence)
+{
+    (void)b;
+    if (!l->fence)
+        l->fence = fence;
+}
+
+void letters_cover(struct bridge *b, uint16_t component, uint64_t fence)
+{
+    each_sent(b, component, cover, fence);
+}
+
+static void row_due(struct bridge *b, struct letter *l)
+{
+    l->row_due = b->letters.row_due = true;
+}
+
+static void land(struct bridge *b, struct letter *l, uint64_t fence)
+{
+    if (l->held != INT64_MAX || l->fence != fence)
+        return;
+    ground(b, l);
+    l->held = b->now + LANE_HOLD_MS;
+    row_due(b, l);
+}
+
+void letters_land(struct bridge *b, uint16_t component, uint64_t fence)
+{
+    if (b->letters.flying)
+        each_sent(b, component, land, fence);
+}
+
+static void lose(struct bridge *b, struct letter *l, uint64_t x)
+{
+    (void)x;
+    if (l->held <= b->now)
+        return;
+    set_state(b, l, LETTER_RETRY, b->now);
+    row_due(b, l);
+}
+
+void letters_link_up(struct bridge *b)
+{
+    b->letters.next = b->now;
+}
+
+void letters_link_down(struct bridge *b, uint16_t component)
+{
+    each_sent(b, component, lose, 0);
 }
 
 static void due(struct bridge *b, struct effects *out, struct letter *l)
 {
+    if (l->state == LETTER_SENT && l->held == INT64_MAX) {
+        set_next(b, l, b->now + LETTER_ANSWER_MS);
+        return;
+    }
     if (l->state == LETTER_SENT) {
         end(b, out, l);
         return;
     }
     const struct source *s = &b->sources[l->source];
-    if (!component_up(b, s->component)) {
-        set_next(b, l, b->now + letter_delay(0));
-        return;
-    }
-    l->fetching = true;
-    set_next(b, l, b->now + letter_delay(0)); // if nothing comes
+    l->question = ++s->lane->asked;
+    b->letters.flying++;
     say_load(b, out, str_c(s->name), l->record - 1, 1);
+}
+
+// It waits for something that happens, not for its time.
+static bool waits(const struct bridge *b, const struct letter *l)
+{
+    bool may_go = b->letters.flying < LETTERS_FLYING && component_up(b, b->sources[l->source].component);
+    return l->question || (l->state == LETTER_RETRY && !may_go);
+}
+
+// False when the step is full.
+static bool store_rows(struct bridge *b, struct effects *out)
+{
+    struct list_node *it, *safe;
+    LIST_EACH (it, safe, &b->letters.all) {
+        struct letter *l = CONTAINER_OF(it, struct letter, node);
+        if (!l->row_due)
+            continue;
+        if (!effects_fit(out, 1))
+            return false;
+        l->row_due = false;
+        store_letter(b, out, l, false);
+    }
+    b->letters.row_due = false;
+    return true;
 }
 
 bool letters_work(struct bridge *b, struct effects *out)
 {
-    if (b->now < b->letters.next || b->stopping)
+    struct letters *t = &b->letters;
+    if (t->row_due && !store_rows(b, out))
+        return false;
+    if (b->now < t->next || b->stopping)
         return true;
     struct list_node *it, *safe;
-    LIST_EACH (it, safe, &b->letters.all) {
+    LIST_EACH (it, safe, &t->all) {
         struct letter *l = CONTAINER_OF(it, struct letter, node);
-        if (l->next > b->now)
+        if (l->next > b->now || waits(b, l))
             continue;
         if (!effects_fit(out, LETTER_EFFECTS))
             return false;
         due(b, out, l);
     }
-    b->letters.next = INT64_MAX;
-    LIST_EACH (it, safe, &b->letters.all)
-        set_next(b, CONTAINER_OF(it, struct letter, node), CONTAINER_OF(it, struct letter, node)->next);
+    t->next = INT64_MAX;
+    LIST_EACH (it, safe, &t->all) {
+        struct letter *l = CONTAINER_OF(it, struct letter, node);
+        if (!waits(b, l))
+            set_next(b, l, l->next);
+    }
     return true;
 }
 
 int64_t letters_deadline(const struct bridge *b)
 {
     return b->stopping ? INT64_MAX : b->letters.next;
-}
-
-void letters_link_down(struct bridge *b, uint16_t component)
-{
-    struct list_node *it, *safe;
-    LIST_EACH (it, safe, &b->letters.all) {
-        struct letter *l = CONTAINER_OF(it, struct letter, node);
-        if (b->sources[l->source].component != component)
-            continue;
-        l->fetching = false;
-        if (l->state == LETTER_SENT && l->next > b->now + LETTER_ANSWER_MS - NOT_HELD)
-            set_state(b, l, LETTER_RETRY, b->now);
-    }
 }
 
 /* What people decide */
@@ -296,7 +429,8 @@ static void each_meant(struct bridge *b, const struct event *ev, struct effects 
 
 static void replay(struct bridge *b, struct effects *out, struct letter *l)
 {
-    if (l->state == LETTER_RETRY && l->next <= b->now)
+    bool soon = l->question || (l->state == LETTER_RETRY && l->next <= b->now);
+    if (l->state == LETTER_SENT || soon)
         return;
     l->attempts = 0;
     set_state(b, l, LETTER_RETRY, b->now);
@@ -306,7 +440,7 @@ static void replay(struct bridge *b, struct effects *out, struct letter *l)
 static void retry(struct bridge *b, struct effects *out, struct letter *l)
 {
     (void)out;
-    if (l->state == LETTER_RETRY)
+    if (l->state == LETTER_RETRY && !l->question)
         set_next(b, l, b->now);
 }
 
@@ -325,24 +459,32 @@ void discard_in(struct bridge *b, const struct event *ev, struct effects *out)
     each_meant(b, ev, out, end);
 }
 
+// Milliseconds until then, within what a letter ever waits.
+static int64_t wait_until(const struct bridge *b, int64_t wall)
+{
+    if (wall <= b->wall)
+        return 0;
+    return wall - LETTER_WAIT_MAX > b->wall ? LETTER_WAIT_MAX : wall - b->wall;
+}
+
 enum err letter_restore(struct bridge *b, const struct row *row)
 {
     struct source *s = source_named(b, row->adapter);
+    struct jid user;
     if (!s || !s->lane)
         return ERR_NOTFOUND;
-    int64_t wait = row->next - b->wall;
-    bool waits = row->state == LETTER_RETRY || row->state == LETTER_SENT;
+    if (!row->number || row->number > INT64_MAX || !row->record || row->record > INT64_MAX ||
+        row->state >= LETTER_STATES || row->user.n > JID_MAX || !bare_jid(row->user, &user))
+        return ERR_BADREQ;
+    bool lost = row->state == LETTER_SENT && s->lane->other_boot; // the server may have had it in its memory only
     struct letter what = {
         .number = row->number,
         .record = row->record,
         .source = (uint16_t)(s - b->sources),
-        .state = (enum letter_state)row->state,
+        .state = lost ? LETTER_RETRY : (enum letter_state)row->state,
         .attempts = row->attempts,
         .since = row->since,
-        .next = !waits ? INT64_MAX
-                       : b->now + (wait < 0                 ? 0
-                                   : wait > LETTER_WAIT_MAX ? LETTER_WAIT_MAX
-                                                            : wait),
+        .next = !tried((enum letter_state)row->state) ? INT64_MAX : b->now + (lost ? 0 : wait_until(b, row->next)),
         .user = row->user,
         .local = row->local,
         .id = row->id,
@@ -350,6 +492,6 @@ enum err letter_restore(struct bridge *b, const struct row *row)
     };
     if (!letter_add(&b->letters, &what))
         return ERR_BADREQ;
-    s->lane->retrying += waits;
+    s->lane->retrying += tried(what.state);
     return ERR_OK;
 }

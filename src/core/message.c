@@ -149,12 +149,14 @@ enum err message_out(struct bridge *b, const struct event *ev, struct effects *o
     if (ev->kind == EV_MESSAGE && (ev->flags & EVENT_DURABLE))
         return deliver_accept(b, ev, out, id);
     struct event north = news(b, ev, out, id);
-    if (!component_up(b, id->component)) {
-        if (ev->kind == EV_MESSAGE && str_empty(ev->user.domain))
-            later_keep(b, &north, id);
+    bool all = str_empty(ev->user.domain);
+    if (ev->kind == EV_MESSAGE && all && later_first(b, id)) {
+        later_keep(b, &north, id);
         return ERR_OK;
     }
-    if (str_empty(ev->user.domain))
+    if (!component_up(b, id->component))
+        return ERR_OK;
+    if (all)
         return job_start(b, out,
                          &(struct job){.kind = JOB_MESSAGE,
                                        .component = id->component,
