@@ -8,8 +8,8 @@
  * rows go on gathering, one of each key. When the disk fails the process ends: nothing of the batch was told to be
  * durable, so that its sources ask again.
  *
- * Questions for records of the journal are answered after a commit, or a try of one: then all that was put before is
- * there, but for what could not be written.
+ * Questions for records of the journal are answered once all that was put before is committed, or after a try of that:
+ * then it is all there, but for what could not be written.
  *
  * The lock guards everything here but `db`, which belongs to whoever holds `db_lock`: the thread while it writes,
  * store_load() while it reads. */
@@ -266,9 +266,12 @@ static struct store_fetch *next_asked(struct store *s)
 {
     (void)pthread_mutex_lock(&s->lock);
     struct store_fetch *f = list_empty(&s->asked) ? NULL : CONTAINER_OF(s->asked.next, struct store_fetch, link);
+    bool complete = f && atomic_load(&s->committed) >= f->batch;
+    if (f && !complete && s->threaded && !s->stat.failing) // its rows are in the batch that is written next
+        f = NULL;
     if (f) {
         list_remove(&f->link);
-        f->complete = atomic_load(&s->committed) >= f->batch;
+        f->complete = complete;
     }
     (void)pthread_mutex_unlock(&s->lock);
     return f;
@@ -280,8 +283,11 @@ static void answer_fetches(struct store *s)
     bool any = false;
     for (struct store_fetch *f; (f = next_asked(s)); any = true) {
         (void)pthread_mutex_lock(&s->db_lock);
-        store_fetch_run(f, s->db);
+        bool read = store_fetch_run(f, s->db);
         (void)pthread_mutex_unlock(&s->db_lock);
+        if (!read)
+            log_warn(&log_store, LOG_MSG("the journal cannot be read: it is asked again"),
+                     LOG_S("adapter", f->adapter));
         (void)pthread_mutex_lock(&s->lock);
         list_push(&s->answered, &f->link);
         (void)pthread_mutex_unlock(&s->lock);

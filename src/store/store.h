@@ -51,12 +51,12 @@ enum err store_load_state(struct store *s, struct str adapter, enum err (*each)(
                           void *ud) MUST_CHECK;
 
 // Asks for records of the journal: those of the adapter (copied) behind number `after`, at most `max`, and none more
-// once they have `bytes` bytes of text. They are read by the thread after its next commit or try of one, and handed
-// over by store_fetched().
+// once they have `bytes` bytes of text. They are read by the thread once all that was put before is durable, or could
+// not be made so, and handed over by store_fetched().
 void store_fetch(struct store *s, struct str adapter, uint64_t after, unsigned max, size_t bytes);
 // Hands over what was read since the last call, in the order of the questions: each record, then the end of each
-// question, where `complete` tells that all that was put before the question was durable when it was answered. False
-// when there was nothing.
+// question, where `complete` tells that all that was put before the question was durable when it was answered, and
+// that all could be read. False when there was nothing.
 struct store_reader {
     void (*record)(void *ud, const struct row *row);
     void (*end)(void *ud, struct str adapter, uint64_t after, bool complete);

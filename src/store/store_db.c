@@ -278,9 +278,14 @@ static int write_row(struct store_db *db, const struct row *row)
 {
     if (row->gone)
         return run_with(db->remove[row->kind], row);
-    int rc = run_with(db->put[row->kind], row);
-    sqlite3_stmt *after = db->after[row->kind];
-    return rc == SQLITE_OK && after ? run_with(after, row) : rc;
+    return run_with(db->put[row->kind], row);
+}
+
+// What follows from it, once all rows are in: a record that is not kept any more may have got a letter in this batch.
+static int write_after(struct store_db *db, const struct row *row)
+{
+    sqlite3_stmt *after = row->gone ? NULL : db->after[row->kind];
+    return after ? run_with(after, row) : SQLITE_OK;
 }
 
 static int write_rows(struct store_db *db, const struct store_batch *batch)
@@ -290,6 +295,8 @@ static int write_rows(struct store_db *db, const struct store_batch *batch)
     int rc = run(db->begin);
     for (size_t i = 0; rc == SQLITE_OK && i < order.count; i++)
         rc = write_row(db, order.row[i]);
+    for (size_t i = 0; rc == SQLITE_OK && i < order.count; i++)
+        rc = write_after(db, order.row[i]);
     store_order_finish(&order);
     return rc == SQLITE_OK ? run(db->commit) : rc;
 }
@@ -417,15 +424,15 @@ enum err store_db_load_state(struct store_db *db, struct str adapter, each_row *
     return read_rows(db, stmt, ROW_STATE, each, ud, &msg);
 }
 
-// What cannot be read now is read again, when it is asked for again.
-void store_db_fetch(struct store_db *db, struct str adapter, uint64_t after, unsigned max, size_t bytes,
+bool store_db_fetch(struct store_db *db, struct str adapter, uint64_t after, unsigned max, size_t bytes,
                     void (*each)(void *ud, const struct row *row), void *ud)
 {
     struct row row;
     struct errmsg msg;
     (void)sqlite3_bind_text64(db->fetch, 1, adapter.p, adapter.n, SQLITE_STATIC, SQLITE_UTF8);
     (void)sqlite3_bind_int64(db->fetch, 2, (int64_t)after);
-    for (size_t got = 0; max && got < bytes && sqlite3_step(db->fetch) == SQLITE_ROW; max--) {
+    int rc = SQLITE_ROW;
+    for (size_t got = 0; max && got < bytes && (rc = sqlite3_step(db->fetch)) == SQLITE_ROW; max--) {
         if (store_table_read(db->fetch, ROW_RECORD, &row, &msg)) {
             (void)skip(&msg);
             continue;
@@ -434,6 +441,7 @@ void store_db_fetch(struct store_db *db, struct str adapter, uint64_t after, uns
         each(ud, &row);
     }
     (void)sqlite3_reset(db->fetch);
+    return rc == SQLITE_ROW || rc == SQLITE_DONE;
 }
 
 enum err store_db_load(struct store_db *db, each_row *each, void *ud, struct errmsg *msg)

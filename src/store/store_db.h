@@ -35,8 +35,8 @@ enum store_outcome store_db_write(struct store_db *db, const struct store_batch 
 // Moves what the log has gathered into the database, when it is worth it; nothing waits for that.
 enum store_outcome store_db_checkpoint(struct store_db *db, const char **why);
 // Hands over records of the journal in order: those of the adapter behind number `after`, at most `max`, and none more
-// once they have `bytes` bytes of text.
-void store_db_fetch(struct store_db *db, struct str adapter, uint64_t after, unsigned max, size_t bytes,
+// once they have `bytes` bytes of text. False when they could not all be read.
+bool store_db_fetch(struct store_db *db, struct str adapter, uint64_t after, unsigned max, size_t bytes,
                     void (*each)(void *ud, const struct row *row), void *ud);
 // The connection, for a copy (store_copy.h).
 sqlite3 *store_db_sql(struct store_db *db);

@@ -39,7 +39,9 @@ static void keep(void *ud, const struct row *row)
     copy->text = arena_dup(&f->arena, row->text);
 }
 
-void store_fetch_run(struct store_fetch *f, struct store_db *db)
+bool store_fetch_run(struct store_fetch *f, struct store_db *db)
 {
-    store_db_fetch(db, f->adapter, f->after, f->max, f->bytes, keep, f);
+    bool read = store_db_fetch(db, f->adapter, f->after, f->max, f->bytes, keep, f);
+    f->complete = f->complete && read;
+    return read;
 }

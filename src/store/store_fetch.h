@@ -20,7 +20,7 @@ struct store_fetch {
 
 // Copies the name.
 struct store_fetch *store_fetch_create(struct str adapter, uint64_t after, unsigned max, size_t bytes, uint64_t batch);
-void store_fetch_destroy(struct store_fetch *f); // takes it out of its list
-void store_fetch_run(struct store_fetch *f, struct store_db *db);
+void store_fetch_destroy(struct store_fetch *f);                  // takes it out of its list
+bool store_fetch_run(struct store_fetch *f, struct store_db *db); // false when not all could be read
 
 #endif
