@@ -41,7 +41,7 @@ void later_keep(struct bridge *b, const struct event *north, const struct identi
         list_init(s->later);
     }
     struct later *l = MEM_NEW(struct later);
-    arena_init(&l->arena, 512);
+    arena_init(&l->arena, 1024); // fits the event and a usual set of strings
     struct event copy = *north;
     copy.now = b->now;
     copy.stamp = north->stamp ? north->stamp : b->wall;

@@ -1,10 +1,10 @@
 /* What becomes of a message that was handed to the server and comes back as an error, maybe minutes later from a remote
  * server: the record is found by its id, and a letter is written for the user who did not get it.
  *
- * Happy path: an error that may pass -> RETRY -> its text is asked of the journal -> SENT, the same id -> a fence behind
- * it comes back: now its row says SENT, too -> no error for a while -> gone. Failures: an error that will not pass, or it
- * was tried for too long -> DEAD, told to the admins, until somebody says REPLAY or DISCARD; the link goes before the
- * fence or soon after it: it is tried again; its text is not in the journal -> DEAD. */
+ * Happy path: an error that may pass -> RETRY -> its text is asked of the journal -> SENT, the same id -> a fence
+ * behind it comes back: now its row says SENT, too -> no error for a while -> gone. Failures: an error that will not
+ * pass, or it was tried for too long -> DEAD, told to the admins, until somebody says REPLAY or DISCARD; the link goes
+ * before the fence or soon after it: it is tried again; its text is not in the journal -> DEAD. */
 #include "core/bridge_private.h"
 
 #include "base/mem.h"
@@ -274,8 +274,8 @@ void letter_missing(struct bridge *b, struct effects *out, struct source *s, uin
 }
 
 // Calls `each` for the letters that are on their way over the component.
-static void each_sent(struct bridge *b, uint16_t component, void (*each)(struct bridge *b, struct letter *l, uint64_t x),
-                      uint64_t x)
+static void each_sent(struct bridge *b, uint16_t component,
+                      void (*each)(struct bridge *b, struct letter *l, uint64_t x), uint64_t x)
 {
     struct list_node *it, *safe;
     LIST_EACH (it, safe, &b->letters.all) {

@@ -1,6 +1,6 @@
 /* A bridge and its journal: what it stores is kept as the store would, what it asks of the journal is answered, what it
- * says behind a fence comes back when the test wants it to, and it can be killed at any point and made anew from what was
- * committed. Stanzas that carry a message of a contact are listed in the order in which they went out. */
+ * says behind a fence comes back when the test wants it to, and it can be killed at any point and made anew from what
+ * was committed. Stanzas that carry a message of a contact are listed in the order in which they went out. */
 #ifndef SPANDREL_TESTS_JOURNAL_FIXTURE_H
 #define SPANDREL_TESTS_JOURNAL_FIXTURE_H
 
@@ -44,7 +44,7 @@ struct journal {
     size_t fence_count;
     struct heard *heard;
     size_t heard_count, heard_cap;
-    uint64_t tokens[20000]; // answered, in order
+    uint64_t tokens[20000];    // answered, in order
     size_t token_count, gated; // gated: the first so many of them wait for the commit
     size_t refused, notices;
     char notice[512];
@@ -57,9 +57,9 @@ static inline struct kept *journal_keep(const struct row *row)
     struct kept *k = MEM_NEW(struct kept);
     arena_init(&k->arena, 512);
     k->row = *row;
-    struct str *const parts[] = {&k->row.domain, &k->row.local, &k->row.scope, &k->row.user, &k->row.adapter,
-                                 &k->row.key,    &k->row.name,  &k->row.cls,   &k->row.group, &k->row.text,
-                                 &k->row.id};
+    struct str *const parts[] = {&k->row.domain,  &k->row.local, &k->row.scope, &k->row.user,
+                                 &k->row.adapter, &k->row.key,   &k->row.name,  &k->row.cls,
+                                 &k->row.group,   &k->row.text,  &k->row.id};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         *parts[i] = arena_dup(&k->arena, *parts[i]);
     bool numbered = row->kind == ROW_LETTER || row->kind == ROW_ASK || row->kind == ROW_ACCESS;
@@ -70,7 +70,8 @@ static inline struct kept *journal_keep(const struct row *row)
     else if (row->kind == ROW_RECORD)
         k->key = arena_printf(&k->arena, "%d " STR_FMT " %" PRIu64, row->kind, STR_ARG(row->adapter), row->number);
     else if (row->kind == ROW_STATE)
-        k->key = arena_printf(&k->arena, "%d " STR_FMT " " STR_FMT, row->kind, STR_ARG(row->adapter), STR_ARG(row->key));
+        k->key =
+            arena_printf(&k->arena, "%d " STR_FMT " " STR_FMT, row->kind, STR_ARG(row->adapter), STR_ARG(row->key));
     else
         k->key = arena_printf(&k->arena, "%d " STR_FMT " " STR_FMT "@" STR_FMT, row->kind, STR_ARG(row->user),
                               STR_ARG(row->local), STR_ARG(row->domain));
@@ -101,7 +102,8 @@ static inline void journal_commit(struct journal *j)
     j->gated = 0;
 }
 
-static inline const struct row *journal_row(const struct journal *j, enum row_kind kind, const char *adapter, uint64_t n)
+static inline const struct row *journal_row(const struct journal *j, enum row_kind kind, const char *adapter,
+                                            uint64_t n)
 {
     char key[96];
     if (kind == ROW_LANE)
@@ -252,8 +254,9 @@ static inline void journal_answer(struct journal *j, uint64_t limit)
         journal_step(j, &ev);
         got++;
     }
-    journal_step(j, &(struct event){
-                        .kind = EV_LOADED, .name = str_c(name), .number = after, .flags = complete ? EVENT_DURABLE : 0});
+    journal_step(j,
+                 &(struct event){
+                     .kind = EV_LOADED, .name = str_c(name), .number = after, .flags = complete ? EVENT_DURABLE : 0});
 }
 
 static inline void journal_fenced(struct journal *j, uint16_t component)
@@ -346,8 +349,8 @@ static inline void journal_say(struct journal *j, uint16_t adapter, const char *
     journal_do(j, &ev);
 }
 
-static inline void journal_say_many(struct journal *j, uint16_t adapter, const char *key, const char *prefix, unsigned first,
-                                    unsigned n)
+static inline void journal_say_many(struct journal *j, uint16_t adapter, const char *key, const char *prefix,
+                                    unsigned first, unsigned n)
 {
     for (unsigned i = first; i < first + n; i++) {
         char id[40];

@@ -53,7 +53,8 @@ static void test_expired(void **state)
 static size_t told(const struct journal *j, const char *id)
 {
     char line[80];
-    (void)snprintf(line, sizeof line, "-> alice@example.org/phone about=message err=%s id=%s ", err_name(ERR_TIMEOUT), id);
+    (void)snprintf(line, sizeof line, "-> alice@example.org/phone about=message err=%s id=%s ", err_name(ERR_TIMEOUT),
+                   id);
     return core_count(j->c.lines.p ? j->c.lines.p : "", line);
 }
 

@@ -552,7 +552,7 @@ static void test_not_yet_committed(void **state)
     journal_link(j, 1, false);
     j->hold = true;
     journal_say_many(j, HOME, "door", "m", 0, 300);
-    journal_link(j, 1, true); // 256 are in memory
+    journal_link(j, 1, true);              // 256 are in memory
     assert_int_equal(j->heard_count, 256); // which waits for no commit
     journal_pass(j, 5000);
     assert_int_equal(j->heard_count, 256);
@@ -617,7 +617,7 @@ static void test_answers_wait(void **state)
     journal_do(j, &ev); // even what is not durable is answered in order
     ev = journal_event(HOME, "nothing", "x", 22);
     journal_do(j, &ev);
-    assert_int_equal(j->refused, 1); // but for what is refused
+    assert_int_equal(j->refused, 1);      // but for what is refused
     journal_say(j, FAR, "mill", "other"); // another's are not held up
     assert_int_equal(j->token_count, 16);
     journal_link(j, 1, true);
@@ -677,7 +677,7 @@ static void test_expired(void **state)
     journal_link(j, 1, true);
     assert_int_equal(journal_heard(j, NULL, "old"), 0);
     assert_int_equal(journal_heard(j, NULL, "new"), 2);
-    assert_true(j->heard[0].stamp > 0); // 30 s late
+    assert_true(j->heard[0].stamp > 0);               // 30 s late
     assert_int_equal(journal_rows(j, ROW_LETTER), 2); // one for each who did not get it
     assert_int_equal(journal_row(j, ROW_LETTER, "", 1)->state, LETTER_EXPIRED);
     assert_int_equal(j->notices, 1);

@@ -297,16 +297,11 @@ static void test_widest_gap(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_numbers_and_ids),
-        cmocka_unit_test(test_bodies),
-        cmocka_unit_test(test_room_for_bodies),
-        cmocka_unit_test(test_holds),
-        cmocka_unit_test(test_many_holds),
-        cmocka_unit_test(test_unfence),
-        cmocka_unit_test(test_trim_by_count),
-        cmocka_unit_test(test_trim_by_age),
-        cmocka_unit_test(test_restore_with_gaps),
-        cmocka_unit_test(test_restore_without_records),
+        cmocka_unit_test(test_numbers_and_ids),   cmocka_unit_test(test_bodies),
+        cmocka_unit_test(test_room_for_bodies),   cmocka_unit_test(test_holds),
+        cmocka_unit_test(test_many_holds),        cmocka_unit_test(test_unfence),
+        cmocka_unit_test(test_trim_by_count),     cmocka_unit_test(test_trim_by_age),
+        cmocka_unit_test(test_restore_with_gaps), cmocka_unit_test(test_restore_without_records),
         cmocka_unit_test(test_widest_gap),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

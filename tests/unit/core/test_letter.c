@@ -144,7 +144,7 @@ static void test_of_nobodys(void **state)
     struct journal *j = said(state, "a");
     bounce(j, alice, "b", ERR_NOTFOUND);
     bounce(j, alice, "", ERR_NOTFOUND);
-    bounce(j, "eve@example.net", "a", ERR_NOTFOUND); // a stranger
+    bounce(j, "eve@example.net", "a", ERR_NOTFOUND);                                // a stranger
     struct event ev = journal_bounce(alice, "mill@two.example", "a", ERR_NOTFOUND); // another lane's
     journal_do(j, &ev);
     ev = journal_bounce(alice, "gw.example", "a", ERR_NOTFOUND);
