@@ -50,6 +50,7 @@ struct journal {
     char notice[512];
     size_t puts, committed;
     int64_t wall_shift;
+    int64_t server_since; // wall ms; 0: unknown
 };
 
 static inline struct kept *journal_keep(const struct row *row)
@@ -317,6 +318,8 @@ static inline void journal_link(struct journal *j, uint16_t component, bool up)
     if (!up)
         j->fence[component] = 0;
     journal_do(j, &(struct event){.kind = up ? EV_LINK_UP : EV_LINK_DOWN, .component = component});
+    if (up && bridge_doubts(j->c.b, component)) // since when the server runs: for longer, if the test says nothing
+        journal_do(j, &(struct event){.kind = EV_STARTED, .component = component, .stamp = j->server_since});
 }
 
 static inline void journal_identity(struct journal *j, uint16_t adapter, const char *key)

@@ -361,6 +361,32 @@ static void test_machine_restarted(void **state)
     check_all(j, alice, 20);
 }
 
+// Both were, and only the server knows since when it runs.
+static void test_server_restarted_too(void **state)
+{
+    struct journal *j = fresh(state);
+    journal_say(j, HOME, "door", "m0");
+    int64_t fenced = 1000000 + j->c.now;
+    for (int i = 0; i < 3; i++) {
+        j->server_since = i == 0 ? 0 : i == 1 ? fenced - 60000 : fenced + 500;
+        journal_kill(j);
+        assert_true(bridge_deadline(j->c.b) == INT64_MAX); // what may be lost settles by no time
+        journal_link(j, 1, true);
+        assert_int_equal(j->heard_count, i == 2 ? 2 : 1);
+    }
+    journal_kill(j); // it is in doubt, and the link goes before the answer
+    journal_do(j, &(struct event){.kind = EV_LINK_UP, .component = 1});
+    assert_true(bridge_doubts(j->c.b, 1));
+    journal_say(j, HOME, "door", "m1");
+    journal_pass(j, 60000);
+    assert_int_equal(j->heard_count, 2);
+    journal_link(j, 1, false);
+    journal_link(j, 1, true);
+    assert_int_equal(j->heard_count, 4);
+    journal_pass(j, 10000);
+    assert_int_equal(journal_row(j, ROW_LANE, "home", 0)->settled, 2);
+}
+
 // Nothing is answered before it is committed, and what is lost was not.
 static void test_killed_before_the_commit(void **state)
 {
@@ -948,6 +974,7 @@ int main(void)
         TEST(test_answers_of_before),
         TEST(test_killed),
         TEST(test_machine_restarted),
+        TEST(test_server_restarted_too),
         TEST(test_killed_before_the_commit),
         cmocka_unit_test(test_fan_out),
         cmocka_unit_test(test_fan_out_and_kills),
