@@ -93,9 +93,9 @@ struct mqtt_sink {
     void (*lost)(struct mqtt_sink *s, struct str key);
     // What a device has said of its state in another way than on this topic of its. The arena is reset by it.
     void (*heard)(struct mqtt_sink *s, struct str topic, struct str payload);
-    // Asks a device something: published once, not retained. False: the topic is not one that may be written to, or it
-    // could not be sent.
-    bool (*ask)(struct mqtt_sink *s, struct str topic, struct str payload);
+    // Asks a device something: published once, not retained. ERR_FORBIDDEN: the topic is not one that may be written
+    // to; ERR_OFFLINE; ERR_AGAIN: not now.
+    enum err (*ask)(struct mqtt_sink *s, struct str topic, struct str payload);
     // For the log: what of a description could not be expressed, and why.
     void (*remark)(struct mqtt_sink *s, struct str source, struct str text);
 };

@@ -488,19 +488,19 @@ static void on_heard(struct mqtt_sink *s, struct str topic, struct str payload)
     mqtt_ingest_snapshot(hearing_of(s)->m, topic, payload);
 }
 
-static bool on_ask(struct mqtt_sink *s, struct str topic, struct str payload)
+static enum err on_ask(struct mqtt_sink *s, struct str topic, struct str payload)
 {
     struct hearing *h = hearing_of(s);
     const struct mqtt_publish p = {.topic = topic, .payload = payload, .qos = 1, .expiry_s = MQTT_COMMAND_EXPIRY};
 
-    return mqtt_topic_publishable(topic) && mqtt_discovery_may_write(h->m->setup.discovery, h->convention, topic) &&
-           h->m->link.up && h->m->host.publish(h->m->ud, &p) == ERR_OK;
+    if (!mqtt_topic_publishable(topic) || !mqtt_discovery_may_write(h->m->setup.discovery, h->convention, topic))
+        return ERR_FORBIDDEN;
+    return h->m->link.up ? h->m->host.publish(h->m->ud, &p) : ERR_OFFLINE;
 }
 
 static void on_remark(struct mqtt_sink *s, struct str source, struct str text)
 {
-    log_info(&hearing_of(s)->m->log, LOG_MSG("discovery: not all of it can be expressed"), LOG_S("topic", source),
-             LOG_S("parts", text));
+    log_info(&hearing_of(s)->m->log, LOG_MSG("discovery: a remark"), LOG_S("topic", source), LOG_S("remark", text));
 }
 
 static struct hearing hear(struct mqtt_model *m, size_t convention)

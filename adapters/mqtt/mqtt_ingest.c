@@ -244,12 +244,15 @@ static void hear_announced(struct mqtt_model *m, const struct mqtt_message *msg)
 
 void mqtt_ingest_snapshot(struct mqtt_model *m, struct str topic, struct str payload)
 {
-    const struct mqtt_message msg = {.topic = topic, .payload = payload, .retain = true};
+    char *own_topic = mem_dup(topic.p, topic.n), *own = mem_dup(payload.p, payload.n); // they may be in the arena
+    const struct mqtt_message msg = {.topic = {own_topic, topic.n}, .payload = {own, payload.n}, .retain = true};
     struct mqtt_payload p;
 
-    mqtt_payload_init(&p, payload, &m->scratch);
+    mqtt_payload_init(&p, msg.payload, &m->scratch);
     (void)hear_bound(m, &msg, &p);
     mqtt_payload_finish(&p);
+    mem_free(own_topic);
+    mem_free(own);
 }
 
 // True when a device listens.

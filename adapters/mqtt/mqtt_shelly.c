@@ -24,6 +24,7 @@ enum {
     LEARNED = 4096,          // topics of which it is remembered that they were looked at
     LEARN_AGAIN = 60 * 1000, // ms
     ASK_AGAIN = 60 * 1000,
+    RETRY = 1000,
 };
 
 enum part { PART_INFO, PART_CONFIG, PART_STATUS, PARTS };
@@ -58,6 +59,7 @@ struct shelly {
     struct map units;   // id -> struct unit
     struct talk *talks; // owned, in the order in which they came
     size_t talk_count;
+    int64_t retry; // when there may be room to ask again
     uint64_t last_id;
     struct learned learned[LEARNED];
 };
@@ -125,6 +127,7 @@ static void *shelly_create(const struct conf_value *discovery, struct conf_repor
     s->source = mem_dup(conf_str(source).p, conf_str(source).n);
     s->expire_after = conf_int(conf_get(conf, "expire_after"));
     s->talks = mem_zalloc(TALKS_MAX, sizeof(*s->talks));
+    s->retry = INT64_MAX;
     map_init(&s->units);
     if (!source_valid(conf_str(source)))
         conf_fail(report, source, "not a topic of letters, digits, '-', '_', '.' and '/', of at most 64 characters");
@@ -435,37 +438,47 @@ static void make_id(struct shelly *s, struct talk *t)
     (void)snprintf(t->id, sizeof(t->id), "%016" PRIx64, map_hash((struct str){(const char *)&seed, sizeof(seed)}));
 }
 
-static bool talk_start(struct shelly *s, struct talk *t, struct mqtt_sink *sink)
+static enum err talk_start(struct shelly *s, struct talk *t, struct mqtt_sink *sink)
 {
     struct str topic = arena_printf(sink->arena, "%s/rpc", t->prefix);
 
+    enum err e = ERR_OK;
+
     make_id(s, t);
     t->deadline = sink->now + TALK_TIME;
-    t->running = true;
-    for (size_t i = 0; i < PARTS; i++) {
+    for (size_t i = 0; i < PARTS && e == ERR_OK; i++) {
         struct str id = arena_printf(sink->arena, "%s%zu", t->id, i);
-        if (!sink->ask(sink, topic, mqtt_shelly_request(sink->arena, str_c(s->source), id, methods[i])))
-            return false;
+        e = sink->ask(sink, topic, mqtt_shelly_request(sink->arena, str_c(s->source), id, methods[i]));
     }
-    return true;
+    t->running = e == ERR_OK;
+    return e;
+}
+
+static void cannot_ask(struct shelly *s, struct talk *t, enum err e, struct mqtt_sink *sink)
+{
+    sink->remark(sink, arena_printf(sink->arena, "%s/rpc", t->prefix),
+                 e == ERR_FORBIDDEN ? STR("it cannot be asked what it is: the topic is not allowed (command_topics)")
+                                    : STR("it cannot be asked what it is: there is no link to the broker"));
+    talk_drop(s, t);
 }
 
 // Whose turn it is. What cannot be asked is not, until it says again that it is online.
 static void talk_next(struct shelly *s, struct mqtt_sink *sink)
 {
-    size_t running = 0;
+    size_t i = 0;
 
-    for (size_t i = 0; i < s->talk_count && running < TALKS_AT_ONCE; i++) {
+    s->retry = INT64_MAX;
+    while (i < s->talk_count && i < TALKS_AT_ONCE) { // those that run are the first
         struct talk *t = &s->talks[i];
-        if (!t->running && !talk_start(s, t, sink)) {
-            sink->remark(sink, arena_printf(sink->arena, "%s/rpc", t->prefix),
-                         STR("it cannot be asked what it is: the topic is not allowed (command_topics), or there is no "
-                             "link"));
-            talk_drop(s, t);
-            i--;
-            continue;
+        enum err e = t->running ? ERR_OK : talk_start(s, t, sink);
+        if (e == ERR_AGAIN) {
+            s->retry = sink->now + RETRY;
+            return;
         }
-        running++;
+        if (e == ERR_OK)
+            i++;
+        else
+            cannot_ask(s, t, e, sink);
     }
 }
 
@@ -555,7 +568,7 @@ static enum err answered(struct shelly *s, const struct mqtt_message *m, struct 
 static int64_t shelly_deadline(const void *self)
 {
     const struct shelly *s = self;
-    int64_t first = INT64_MAX;
+    int64_t first = s->retry;
 
     for (size_t i = 0; i < s->talk_count; i++)
         if (s->talks[i].running && s->talks[i].deadline < first)
@@ -578,6 +591,8 @@ static void shelly_tick(void *self, struct mqtt_sink *sink)
 
     while ((t = talk_due(s, sink->now))) // with the answers that have come
         talk_end(s, t, sink);
+    if (s->retry <= sink->now)
+        talk_next(s, sink);
 }
 
 /* Both */

@@ -13,6 +13,7 @@
 
 enum {
     NODES_MAX = 4096,
+    RETRY = 1000,             // ms until there may be room to ask again
     WAITING_MAX = 256,        // sensors messages that may wait
     WAITING_BYTES = 4 * 1024, // of one of them
     ASK_RATE = 20,
@@ -23,6 +24,7 @@ struct node {
     char *mac;                // owned
     char *cmnd, *stat, *tele; // owned; NULL: no config was accepted yet
     char *waiting;            // owned: sensors without a config, or NULL
+    bool unasked;             // its state is to be asked for, when there is room
 };
 
 struct tasmota {
@@ -32,6 +34,8 @@ struct tasmota {
     size_t waiting;
     struct ratelimit asking;
     bool rated;
+    size_t unasked; // nodes
+    int64_t retry;
 };
 
 const struct conf_item mqtt_tasmota_schema[] = {
@@ -87,9 +91,16 @@ static void drop_topics(struct node *n)
     n->cmnd = n->stat = n->tele = NULL;
 }
 
+static void set_unasked(struct tasmota *t, struct node *n, bool unasked)
+{
+    t->unasked = t->unasked + unasked - n->unasked;
+    n->unasked = unasked;
+}
+
 static void node_free(struct tasmota *t, struct node *n)
 {
     drop_waiting(t, n);
+    set_unasked(t, n, false);
     drop_topics(n);
     mem_free(n->mac);
     mem_free(n);
@@ -125,8 +136,10 @@ static void tasmota_inherit(void *self, void *from)
     nodes_finish(t);
     t->nodes = old->nodes;
     t->waiting = old->waiting;
+    t->unasked = old->unasked;
+    t->retry = old->retry;
     map_init(&old->nodes);
-    old->waiting = 0;
+    old->waiting = old->unasked = 0;
 }
 
 static struct str tasmota_filter(const void *self, size_t n, struct arena *a)
@@ -213,7 +226,7 @@ static enum err report(struct mqtt_sink *sink, struct mqtt_describe *d)
     enum err e = sink->found(sink, d->out);
 
     if (e == ERR_OK && d->note.n)
-        sink->remark(sink, d->out->source, d->note);
+        sink->remark(sink, d->out->source, arena_printf(sink->arena, "of no use: " STR_FMT, STR_ARG(d->note)));
     return e;
 }
 
@@ -235,15 +248,43 @@ static enum err take_sensors(struct tasmota *t, struct node *n, struct str paylo
 }
 
 // What it does not say by itself before minutes have passed.
-static void ask(struct tasmota *t, const struct node *n, struct mqtt_sink *sink)
+static void ask(struct tasmota *t, struct node *n, struct mqtt_sink *sink)
 {
+    enum err e = ERR_AGAIN;
+
     if (!t->rated)
         ratelimit_init(&t->asking, ASK_RATE, ASK_BURST, sink->now);
     t->rated = true;
-    if (!ratelimit_take(&t->asking, sink->now))
-        return;
-    (void)sink->ask(sink, arena_printf(sink->arena, "%sSTATE", n->cmnd), STR_NONE);
-    (void)sink->ask(sink, arena_printf(sink->arena, "%sSTATUS", n->cmnd), STR("10"));
+    if (ratelimit_take(&t->asking, sink->now))
+        e = sink->ask(sink, arena_printf(sink->arena, "%sSTATE", n->cmnd), STR_NONE);
+    if (e == ERR_OK)
+        e = sink->ask(sink, arena_printf(sink->arena, "%sSTATUS", n->cmnd), STR("10"));
+    set_unasked(t, n, e == ERR_AGAIN);
+    if (n->unasked)
+        t->retry = sink->now + RETRY;
+}
+
+static int64_t tasmota_deadline(const void *self)
+{
+    const struct tasmota *t = self;
+
+    return t->unasked ? t->retry : INT64_MAX;
+}
+
+static void tasmota_tick(void *self, struct mqtt_sink *sink)
+{
+    struct tasmota *t = self;
+    void *v;
+
+    t->retry = sink->now + RETRY;
+    for (size_t at = 0; t->unasked && map_next(&t->nodes, &at, NULL, &v);) {
+        struct node *n = v;
+        if (!n->unasked)
+            continue;
+        ask(t, n, sink);
+        if (n->unasked)
+            return;
+    }
 }
 
 static enum err take_config(struct tasmota *t, struct node *n, const struct mqtt_message *m, struct mqtt_sink *sink,
@@ -325,5 +366,7 @@ const struct mqtt_convention mqtt_tasmota = {
     .reserves = tasmota_reserves,
     .covers = tasmota_covers,
     .message = tasmota_message,
+    .deadline = tasmota_deadline,
+    .tick = tasmota_tick,
     .inherit = tasmota_inherit,
 };

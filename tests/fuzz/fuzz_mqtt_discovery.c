@@ -124,7 +124,7 @@ static void heard(struct mqtt_sink *s, struct str topic, struct str payload)
 
 static char asked[3][64]; // the last id of each kind of request
 
-static bool ask(struct mqtt_sink *s, struct str topic, struct str payload)
+static enum err ask(struct mqtt_sink *s, struct str topic, struct str payload)
 {
     json_t *root = json_read(payload, 4096, NULL);
     struct str id = json_member_str(root, "id");
@@ -135,7 +135,7 @@ static bool ask(struct mqtt_sink *s, struct str topic, struct str payload)
     if (kind < 3 && id.n < sizeof(asked[0]))
         (void)snprintf(asked[kind], sizeof(asked[0]), STR_FMT, STR_ARG(id));
     json_decref(root);
-    return !str_ends(topic, STR("/no/rpc"));
+    return str_ends(topic, STR("/no/rpc")) ? ERR_AGAIN : ERR_OK;
 }
 
 static void remark(struct mqtt_sink *s, struct str source, struct str text)

@@ -473,6 +473,26 @@ static void many_are_asked_one_after_the_other(void **state)
     rig_finish(&r);
 }
 
+// The link has no room for more: it is tried again.
+static void a_full_link_is_waited_for(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    start(&r, open_config);
+    rig_clear(&r);
+    r.publish_result = ERR_AGAIN;
+    rig_retained(&r, NEW "/online", "true");
+    rig_pass(&r, 3000);
+    assert_int_equal(r.publish_count, 0);
+    r.publish_result = ERR_OK;
+    rig_pass(&r, 1000);
+    assert_int_equal(r.publish_count, 3);
+    answer_well(&r, NEW "/rpc");
+    assert_int_equal(stat_of(&r).devices, 1);
+    rig_finish(&r);
+}
+
 struct component_row {
     const char *config, *status;
     const char *names;
@@ -669,6 +689,7 @@ int main(void)
         cmocka_unit_test(prefixes_of_more_levels),
         cmocka_unit_test(silence_is_borne),
         cmocka_unit_test(many_are_asked_one_after_the_other),
+        cmocka_unit_test(a_full_link_is_waited_for),
         cmocka_unit_test(components),
         cmocka_unit_test(covers_and_virtual_components_obey),
         cmocka_unit_test(a_sleeper_keeps_its_period),

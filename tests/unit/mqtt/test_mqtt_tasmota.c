@@ -113,6 +113,25 @@ static void its_state_is_asked_for(void **state)
     rig_finish(&r);
 }
 
+static void a_full_link_is_waited_for(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    start(&r, open_config);
+    r.publish_result = ERR_AGAIN;
+    rig_retained(&r, CONFIG, PLUG);
+    rig_pass(&r, 2500);
+    r.publish_result = ERR_OK;
+    assert_null(published(&r, "cmnd/plug/STATE"));
+    rig_pass(&r, 1000);
+    assert_non_null(published(&r, "cmnd/plug/STATE"));
+    assert_int_equal(r.publish_count, 2);
+    rig_pass(&r, 10000);
+    assert_int_equal(r.publish_count, 2); // once
+    rig_finish(&r);
+}
+
 static void sensors_may_come_first(void **state)
 {
     struct rig r;
@@ -529,6 +548,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_plug_lives_and_obeys),
         cmocka_unit_test(its_state_is_asked_for),
+        cmocka_unit_test(a_full_link_is_waited_for),
         cmocka_unit_test(sensors_may_come_first),
         cmocka_unit_test(full_topics),
         cmocka_unit_test(another_full_topic_must_be_allowed),
