@@ -68,6 +68,7 @@ struct mqtt_found {    // a description: what one source says of one device; all
     struct str device; // JSON object; may be empty: as it was
     struct str entities[MQTT_DISCOVERY_ENTITIES]; // JSON objects
     size_t count;
+    struct str note; // what could not be expressed: for the log, when the description is new
 };
 
 // What a convention says its conclusions to, during a call. All refusals are counted and logged behind it.
@@ -96,8 +97,6 @@ struct mqtt_sink {
     // Asks a device something: published once, not retained. ERR_FORBIDDEN: the topic is not one that may be written
     // to; ERR_OFFLINE; ERR_AGAIN: not now.
     enum err (*ask)(struct mqtt_sink *s, struct str topic, struct str payload);
-    // For the log: what of a description could not be expressed, and why.
-    void (*remark)(struct mqtt_sink *s, struct str source, struct str text);
 };
 
 struct mqtt_convention {

@@ -68,12 +68,13 @@ void mqtt_describe_state(json_t *o, struct str topic, struct str path)
 void mqtt_describe_note(struct mqtt_describe *d, struct str what)
 {
     enum { NOTE_MAX = 256, WHAT_MAX = 64 };
+    struct str note = d->out->note;
 
-    if (d->note.n + WHAT_MAX > NOTE_MAX)
+    if (note.n + WHAT_MAX > NOTE_MAX)
         return;
     what = utf8_display(d->a, what, WHAT_MAX / 2);
-    d->note =
-        d->note.n ? arena_printf(d->a, STR_FMT ", " STR_FMT, STR_ARG(d->note), STR_ARG(what)) : arena_dup(d->a, what);
+    d->out->note =
+        note.n ? arena_printf(d->a, STR_FMT ", " STR_FMT, STR_ARG(note), STR_ARG(what)) : arena_dup(d->a, what);
 }
 
 void mqtt_describe_add(struct mqtt_describe *d, json_t *entity)

@@ -7,7 +7,6 @@
 struct mqtt_describe {
     struct arena *a;        // of the sink
     struct mqtt_found *out; // its entities grow
-    struct str note;        // what could not be described, and why: ", " between them; at most 256 bytes
 };
 
 // Begins a description with this key and source.
@@ -25,6 +24,7 @@ void mqtt_describe_state(json_t *o, struct str topic, struct str path);
 void mqtt_describe_add(struct mqtt_describe *d, json_t *entity);
 // Takes the device's object. ERR_LIMIT: it is too large.
 enum err mqtt_describe_device(struct mqtt_describe *d, json_t *device, struct errmsg *msg) MUST_CHECK;
+// One more thing that could not be expressed; the note has at most 256 bytes.
 void mqtt_describe_note(struct mqtt_describe *d, struct str what);
 
 // A path as json_at() takes it, one name longer; empty when the name cannot stand in one.

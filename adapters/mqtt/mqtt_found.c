@@ -417,9 +417,14 @@ static enum err on_found(struct mqtt_sink *s, const struct mqtt_found *found)
 {
     struct mqtt_model *m = hearing_of(s)->m;
     struct errmsg why = {""};
+    const struct mqtt_device *d = mqtt_registry_find(&m->registry, found->key);
+    bool news = !d || !d->entities || !mqtt_entities_same(d->entities, found);
     enum err e = accept(m, found, &why);
 
     note(m, found->source, e, why.text);
+    if (e == ERR_OK && news && found->note.n)
+        log_info(&m->log, LOG_MSG("discovery: parts are of no use"), LOG_S("topic", found->source),
+                 LOG_S("parts", found->note));
     return e;
 }
 
@@ -498,11 +503,6 @@ static enum err on_ask(struct mqtt_sink *s, struct str topic, struct str payload
     return h->m->link.up ? h->m->host.publish(h->m->ud, &p) : ERR_OFFLINE;
 }
 
-static void on_remark(struct mqtt_sink *s, struct str source, struct str text)
-{
-    log_info(&hearing_of(s)->m->log, LOG_MSG("discovery: a remark"), LOG_S("topic", source), LOG_S("remark", text));
-}
-
 static struct hearing hear(struct mqtt_model *m, size_t convention)
 {
     if (mqtt_conventions[convention]->one_voice)
@@ -519,8 +519,7 @@ static struct hearing hear(struct mqtt_model *m, size_t convention)
                  .said = on_said,
                  .lost = on_lost,
                  .heard = on_heard,
-                 .ask = on_ask,
-                 .remark = on_remark},
+                 .ask = on_ask},
         .m = m,
         .convention = convention,
     };

@@ -405,9 +405,11 @@ enum err mqtt_life_replace(struct mqtt_model *m, const struct conf_value *sectio
     mqtt_life_subscribe(m, false);
     setup_finish(&m->setup);
     m->setup = new;
-    if (m->link.up) // the broker replays what was subscribed to anew
-        mqtt_tell_settle(m);
-    else
+    if (!m->link.up) {
         mqtt_tell_all(m);
+        return ERR_OK;
+    }
+    mqtt_tell_settle(m); // the broker replays what was subscribed to anew
+    mqtt_found_up(m);
     return ERR_OK;
 }

@@ -276,15 +276,6 @@ static struct str key_of(struct str prefix, struct arena *a)
     return mqtt_convention_key(mqtt_shelly.name, prefix, a);
 }
 
-static enum err report(struct mqtt_sink *sink, struct mqtt_describe *d)
-{
-    enum err e = sink->found(sink, d->out);
-
-    if (e == ERR_OK && d->note.n)
-        sink->remark(sink, d->out->source, arena_printf(sink->arena, "of no use: " STR_FMT, STR_ARG(d->note)));
-    return e;
-}
-
 /* Generation 1 */
 
 static struct str unit_prefix(struct str id, struct arena *a)
@@ -326,7 +317,7 @@ static enum err announced(struct shelly *s, struct str id, struct str payload, s
     struct str prefix = unit_prefix(who.id, sink->arena);
     found.key = key_of(prefix, sink->arena);
     found.source = arena_printf(sink->arena, STR_FMT "/announce", STR_ARG(prefix));
-    if (report(sink, &d) != ERR_OK)
+    if (sink->found(sink, &found) != ERR_OK)
         return ERR_OK;
     struct unit *u = unit_make(s, who.id);
     if (!u)
@@ -355,7 +346,7 @@ static void learn(struct shelly *s, struct str base, struct str tail, const stru
     *slot = (struct learned){hash, sink->now + LEARN_AGAIN};
     mqtt_describe_begin(&d, sink->arena, &found, key_of(str_sub(base, 0, base.n - 1), sink->arena), m->topic);
     if (mqtt_shelly_learn(base, tail, m->payload, &d) == ERR_OK)
-        (void)report(sink, &d);
+        (void)sink->found(sink, &found);
 }
 
 static void lost(struct shelly *s, struct str id, struct mqtt_sink *sink)
@@ -456,9 +447,9 @@ static enum err talk_start(struct shelly *s, struct talk *t, struct mqtt_sink *s
 
 static void cannot_ask(struct shelly *s, struct talk *t, enum err e, struct mqtt_sink *sink)
 {
-    sink->remark(sink, arena_printf(sink->arena, "%s/rpc", t->prefix),
-                 e == ERR_FORBIDDEN ? STR("it cannot be asked what it is: the topic is not allowed (command_topics)")
-                                    : STR("it cannot be asked what it is: there is no link to the broker"));
+    sink->refused(sink, arena_printf(sink->arena, "%s/rpc", t->prefix), e,
+                  e == ERR_FORBIDDEN ? "it cannot be asked what it is: the topic is not allowed (command_topics)"
+                                     : "it cannot be asked what it is: there is no link to the broker");
     talk_drop(s, t);
 }
 
@@ -525,9 +516,10 @@ static void talk_end(struct shelly *s, struct talk *t, struct mqtt_sink *sink)
     struct errmsg msg = {""};
 
     mqtt_describe_begin(&d, sink->arena, &found, key_of(conf.prefix, sink->arena), source);
-    if (mqtt_shelly_describe(&conf, &answers, &d, &msg) != ERR_OK)
-        sink->remark(sink, source, str_c(msg.text));
-    else if (report(sink, &d) == ERR_OK)
+    enum err e = mqtt_shelly_describe(&conf, &answers, &d, &msg);
+    if (e != ERR_OK)
+        sink->refused(sink, source, e, msg.text);
+    else if (sink->found(sink, &found) == ERR_OK)
         tell_state(t, sink);
     talk_drop(s, t);
     talk_next(s, sink);

@@ -221,15 +221,6 @@ static struct str key_of(struct str mac, struct arena *a)
     return mqtt_convention_key(mqtt_tasmota.name, mac, a);
 }
 
-static enum err report(struct mqtt_sink *sink, struct mqtt_describe *d)
-{
-    enum err e = sink->found(sink, d->out);
-
-    if (e == ERR_OK && d->note.n)
-        sink->remark(sink, d->out->source, arena_printf(sink->arena, "of no use: " STR_FMT, STR_ARG(d->note)));
-    return e;
-}
-
 static enum err take_sensors(struct tasmota *t, struct node *n, struct str payload, struct mqtt_sink *sink,
                              struct errmsg *msg)
 {
@@ -243,7 +234,7 @@ static enum err take_sensors(struct tasmota *t, struct node *n, struct str paylo
     if (e == ERR_OK && found.count == 0)
         sink->gone(sink, found.source); // no sensors (any more)
     else if (e == ERR_OK)
-        (void)report(sink, &d);
+        (void)sink->found(sink, &found);
     return e;
 }
 
@@ -297,7 +288,7 @@ static enum err take_config(struct tasmota *t, struct node *n, const struct mqtt
 
     mqtt_describe_begin(&d, sink->arena, &found, key_of(conf.mac, sink->arena), m->topic);
     enum err e = mqtt_tasmota_config(&conf, m->payload, &d, &topics, msg);
-    if (e != ERR_OK || report(sink, &d) != ERR_OK)
+    if (e != ERR_OK || sink->found(sink, &found) != ERR_OK)
         return e;
     drop_topics(n);
     n->cmnd = mem_dup(topics.cmnd.p, topics.cmnd.n);

@@ -256,6 +256,9 @@ static void add_shutter(struct tasmota *t, size_t nth)
     (void)json_object_set_new(entity, "options", json_pack("[s,s,s]", "OPEN", "CLOSE", "STOP"));
     mqtt_describe_str(entity, "answer_topic", result_of(t, command));
     mqtt_describe_add(t->d, entity);
+    const json_t *tilt = json_array_get(json_object_get(t->root, "sht"), nth);
+    if (json_integer_value(json_array_get(tilt, 2)) != 0) // how long it takes
+        mqtt_describe_note(t->d, STR("the tilt of a shutter"));
 }
 
 static void add_fan(struct tasmota *t)

@@ -138,12 +138,6 @@ static enum err ask(struct mqtt_sink *s, struct str topic, struct str payload)
     return str_ends(topic, STR("/no/rpc")) ? ERR_AGAIN : ERR_OK;
 }
 
-static void remark(struct mqtt_sink *s, struct str source, struct str text)
-{
-    (void)s;
-    FUZZ_CHECK(source.n > 0 && text.n > 0 && utf8_xml_valid(text));
-}
-
 static struct mqtt_sink sink = {
     .found = found,
     .gone = gone,
@@ -155,7 +149,6 @@ static struct mqtt_sink sink = {
     .lost = keep,
     .heard = heard,
     .ask = ask,
-    .remark = remark,
 };
 
 // The payload as the answer to a request, where it is to be one.

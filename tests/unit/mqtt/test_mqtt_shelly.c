@@ -439,6 +439,7 @@ static void silence_is_borne(void **state)
     rig_retained(&r, NEW "/online", "true");
     rig_pass(&r, 6000);
     assert_int_equal(stat_of(&r).devices, 0);
+    assert_int_equal(stat_of(&r).refused_discoveries, 1);
     rig_clear(&r);
     rig_hear(&r, NEW "/online", "true"); // again: it is asked again
     assert_int_equal(r.publish_count, 3);
@@ -601,6 +602,63 @@ static void a_sleeper_keeps_its_period(void **state)
 
 /* Both */
 
+static void a_reload_asks_too(void **state)
+{
+    struct conf_report *report = conf_report_create();
+    struct conf_value *section = rig_section(open_config, report);
+    struct rig r;
+
+    (void)state;
+    start(&r, "discovery: {quarantine: false}\n");
+    assert_int_equal(r.publish_count, 0);
+    assert_int_equal(mqtt_model_reload(r.m, section, report, r.now, r.wall), ERR_OK);
+    assert_str(published(&r, "shellies/command")->payload, "update");
+    assert_true(rig_listens(&r, "shellies/#"));
+    announce_old(&r);
+    conf_destroy(section);
+    section = rig_section("discovery: {quarantine: false, shelly: {enabled: true}}\n", report);
+    assert_int_equal(mqtt_model_reload(r.m, section, report, r.now, r.wall), ERR_OK);
+    assert_int_equal(stat_of(&r).devices, 1);
+    rig_hear(&r, OLD "/voltage", "230"); // who was announced still is
+    assert_true(rig_listens(&r, OLD "/voltage"));
+    conf_destroy(section);
+    section = rig_section("discovery: {quarantine: false}\n", report);
+    assert_int_equal(mqtt_model_reload(r.m, section, report, r.now, r.wall), ERR_OK);
+    assert_int_equal(stat_of(&r).devices, 0);
+    assert_false(rig_listens(&r, "shellies/#"));
+    conf_destroy(section);
+    conf_report_destroy(report);
+    rig_finish(&r);
+}
+
+static void settings_are_checked(void **state)
+{
+    static const char *const wrong[] = {
+        "discovery: {shelly: {enabled: true, source: 'a b'}}\n",
+        "discovery: {shelly: {enabled: true, source: 'a/'}}\n",
+        "discovery: {shelly: {enabled: true, source: '$a'}}\n",
+        "discovery: {shelly: {enabled: true, source: 'a\"b'}}\n",
+        "discovery: {shelly: {enabled: true, prefixes: ['a/#']}}\n",
+        "discovery: {shelly: {enabled: true, prefixes: ['a+']}}\n",
+        "discovery: {shelly: {enabled: true, prefixes: ['$SYS/+']}}\n",
+        "discovery: {shelly: {enabled: true, prefixes: ['a/']}}\n",
+        "discovery: {tasmota: {enabled: true, prefix: 'a/+'}}\n",
+        "discovery: {tasmota: {enabled: true, prefix: 'a/'}}\n",
+        "discovery: {tasmota: {enabled: true, expire_after: 1s}}\n",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(wrong); i++) {
+        struct conf_report *report = conf_report_create();
+        struct conf_value *section = rig_section(wrong[i], report);
+        struct mqtt_model *m = section ? mqtt_model_create(section, report, &rig_host, NULL, NULL) : NULL;
+        if (m || conf_errors(report) != 1)
+            fail_msg("%s", wrong[i]);
+        conf_destroy(section);
+        conf_report_destroy(report);
+    }
+}
+
 static void what_is_allowed_is_obeyed(void **state)
 {
     struct rig r;
@@ -611,12 +669,13 @@ static void what_is_allowed_is_obeyed(void **state)
     assert_int_equal(r.publish_count, 0); // shellies/command is not one of these
     rig_retained(&r, NEW "/online", "true");
     assert_int_equal(r.publish_count, 0);
+    assert_int_equal(stat_of(&r).refused_discoveries, 1);
     rig_hear(&r, "shellies/announce", ANNOUNCED);
     rig_hear(&r, OLD "/online", "true");
     rig_hear(&r, OLD "/relay/0", "off");
     rig_hear(&r, OLD "/light/0", "off");
     assert_int_equal(stat_of(&r).devices, 1);
-    assert_int_equal(stat_of(&r).refused_discoveries, 1); // the light's command
+    assert_int_equal(stat_of(&r).refused_discoveries, 2); // the light's command
     assert_int_equal(rig_say(&r, OLD_KEY, "on", 1), ERR_OK);
     assert_non_null(published(&r, OLD "/relay/0/command"));
     rig_finish(&r);
@@ -693,6 +752,8 @@ int main(void)
         cmocka_unit_test(components),
         cmocka_unit_test(covers_and_virtual_components_obey),
         cmocka_unit_test(a_sleeper_keeps_its_period),
+        cmocka_unit_test(a_reload_asks_too),
+        cmocka_unit_test(settings_are_checked),
         cmocka_unit_test(what_is_allowed_is_obeyed),
         cmocka_unit_test(an_enemy_gets_nothing),
         cmocka_unit_test(answers_cannot_be_guessed),

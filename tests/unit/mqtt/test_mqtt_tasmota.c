@@ -294,15 +294,16 @@ static void what_cannot_be_expressed_is_noted(void **state)
     arena_init(&a, 0);
     mqtt_describe_begin(&d, &a, &found, STR(KEY), STR(CONFIG));
     assert_int_equal(mqtt_tasmota_config(&conf,
-                                         STR(CONFIG_OF("Cam", "\"Cam\"", "%prefix%/%topic%/", "3,1", "\"cam\":1,")), &d,
-                                         &topics, NULL),
+                                         STR(CONFIG_OF("Cam", "\"Cam\"", "%prefix%/%topic%/", "3,1,3,3",
+                                                       "\"cam\":1,\"sht\":[[-90,90,1500]],")),
+                                         &d, &topics, NULL),
                      ERR_OK);
-    assert_str(d.note, "a shutter with one relay, the camera");
+    assert_str(found.note, "a shutter with one relay, the tilt of a shutter, the camera");
     mqtt_describe_begin(&d, &a, &found, STR(KEY), STR(SENSORS));
     assert_int_equal(
         mqtt_tasmota_sensors(&topics, STR("{\"sn\":{\"PN532\":{\"UID\":\"1\"},\"X\":{\"{{a\":1}}}"), &d, NULL), ERR_OK);
     assert_int_equal(found.count, 0);
-    assert_str(d.note, "PN532, {{a");
+    assert_str(found.note, "PN532, {{a");
     arena_finish(&a);
 }
 
@@ -353,7 +354,7 @@ static void sensors_with_units(void **state)
         assert_str(json_member_str(e, "state_topic"), "t/SENSOR");
         json_decref(e);
     }
-    assert_str(d.note, "");
+    assert_str(found.note, "");
     arena_finish(&a);
 }
 
@@ -503,6 +504,29 @@ static void an_enemy_gets_nothing(void **state)
     rig_finish(&r);
 }
 
+// Also in Home Assistant's way, with the same topic for commands: who comes first has it.
+static void announced_in_two_ways(void **state)
+{
+    static const char hass[] =
+        "{\"name\":\"Washer\",\"cmd_t\":\"cmnd/plug/POWER1\",\"stat_t\":\"tele/plug/STATE\",\"dev\":{\"ids\":[\"A\"]}}";
+    struct rig r;
+
+    (void)state;
+    start(&r, "discovery: {enabled: true, allow: ['stat/#', 'tele/#', 'cmnd/#'], quarantine: false, "
+              "tasmota: {enabled: true}}\n");
+    rig_retained(&r, CONFIG, PLUG);
+    rig_retained(&r, "homeassistant/switch/A/config", hass);
+    assert_int_equal(stat_of(&r).devices, 1);
+    assert_int_equal(stat_of(&r).refused_discoveries, 1);
+    rig_retained(&r, CONFIG, "");
+    rig_retained(&r, "homeassistant/switch/A/config", hass);
+    assert_int_equal(stat_of(&r).devices, 1);
+    rig_retained(&r, CONFIG, PLUG);
+    assert_int_equal(stat_of(&r).refused_discoveries, 2);
+    assert_non_null(rig_last(&r, EV_IDENTITY, "ha:A"));
+    rig_finish(&r);
+}
+
 static void a_flood_of_sensors_waits_within_bounds(void **state)
 {
     struct rig r;
@@ -562,6 +586,7 @@ int main(void)
         cmocka_unit_test(a_sleeper_is_not_lost_when_it_sleeps),
         cmocka_unit_test(quarantine_and_limits_hold),
         cmocka_unit_test(an_enemy_gets_nothing),
+        cmocka_unit_test(announced_in_two_ways),
         cmocka_unit_test(a_flood_of_sensors_waits_within_bounds),
         cmocka_unit_test(it_is_kept),
     };
