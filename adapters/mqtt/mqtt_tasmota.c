@@ -13,7 +13,7 @@
 
 enum {
     NODES_MAX = 4096,
-    RETRY = 1000,             // ms until there may be room to ask again
+    ASK_DELAY = 1000,         // ms until it is asked, and until it is tried again
     WAITING_MAX = 256,        // sensors messages that may wait
     WAITING_BYTES = 4 * 1024, // of one of them
     ASK_RATE = 20,
@@ -24,6 +24,7 @@ struct node {
     char *mac;                // owned
     char *cmnd, *stat, *tele; // owned; NULL: no config was accepted yet
     char *waiting;            // owned: sensors without a config, or NULL
+    int64_t ask_at;           // while it is unasked
     bool unasked;             // its state is to be asked for, when there is room
 };
 
@@ -35,7 +36,7 @@ struct tasmota {
     struct ratelimit asking;
     bool rated;
     size_t unasked; // nodes
-    int64_t retry;
+    int64_t next;   // when the first of them is
 };
 
 const struct conf_item mqtt_tasmota_schema[] = {
@@ -137,7 +138,7 @@ static void tasmota_inherit(void *self, void *from)
     t->nodes = old->nodes;
     t->waiting = old->waiting;
     t->unasked = old->unasked;
-    t->retry = old->retry;
+    t->next = old->next;
     map_init(&old->nodes);
     old->waiting = old->unasked = 0;
 }
@@ -238,8 +239,8 @@ static enum err take_sensors(struct tasmota *t, struct node *n, struct str paylo
     return e;
 }
 
-// What it does not say by itself before minutes have passed.
-static void ask(struct tasmota *t, struct node *n, struct mqtt_sink *sink)
+// What it does not say by itself before minutes have passed; true when it was asked, or cannot be.
+static bool ask(struct tasmota *t, struct node *n, struct mqtt_sink *sink)
 {
     enum err e = ERR_AGAIN;
 
@@ -250,31 +251,42 @@ static void ask(struct tasmota *t, struct node *n, struct mqtt_sink *sink)
         e = sink->ask(sink, arena_printf(sink->arena, "%sSTATE", n->cmnd), STR_NONE);
     if (e == ERR_OK)
         e = sink->ask(sink, arena_printf(sink->arena, "%sSTATUS", n->cmnd), STR("10"));
-    set_unasked(t, n, e == ERR_AGAIN);
-    if (n->unasked)
-        t->retry = sink->now + RETRY;
+    return e != ERR_AGAIN;
+}
+
+// Once the broker has had the time to take the subscriptions that its answers need.
+static void ask_soon(struct tasmota *t, struct node *n, int64_t now)
+{
+    set_unasked(t, n, true);
+    n->ask_at = now + ASK_DELAY;
+    t->next = t->unasked == 1 || n->ask_at < t->next ? n->ask_at : t->next;
 }
 
 static int64_t tasmota_deadline(const void *self)
 {
     const struct tasmota *t = self;
 
-    return t->unasked ? t->retry : INT64_MAX;
+    return t->unasked ? t->next : INT64_MAX;
 }
 
 static void tasmota_tick(void *self, struct mqtt_sink *sink)
 {
     struct tasmota *t = self;
+    bool full = false;
     void *v;
 
-    t->retry = sink->now + RETRY;
+    t->next = INT64_MAX;
     for (size_t at = 0; t->unasked && map_next(&t->nodes, &at, NULL, &v);) {
         struct node *n = v;
         if (!n->unasked)
             continue;
-        ask(t, n, sink);
-        if (n->unasked)
-            return;
+        if (n->ask_at <= sink->now && !full) {
+            full = !ask(t, n, sink);
+            set_unasked(t, n, full);
+        }
+        if (n->ask_at <= sink->now)
+            n->ask_at = sink->now + ASK_DELAY;
+        t->next = n->unasked && n->ask_at < t->next ? n->ask_at : t->next;
     }
 }
 
@@ -297,7 +309,7 @@ static enum err take_config(struct tasmota *t, struct node *n, const struct mqtt
     if (n->waiting)
         e = take_sensors(t, n, str_c(n->waiting), sink, msg);
     drop_waiting(t, n);
-    ask(t, n, sink);
+    ask_soon(t, n, sink->now);
     return e;
 }
 
