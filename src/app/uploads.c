@@ -76,6 +76,8 @@ static void succeed(struct upload *f)
 {
     struct uploads *u = f->uploads;
     u->stat.sent++;
+    if (u->told != UPLOAD_FAILURES)
+        log_info(u->log, LOG_MSG("files can be sent again"), LOG_C("service", uploads_service(u)));
     u->told = UPLOAD_FAILURES;
     uploads_blame(u, STR_NONE);
     uploads_remember(u, f->sum, f->get);

@@ -261,8 +261,8 @@ static void set_request(struct http_call *c, const struct http_request *r)
         add_header(c, &a, &r->headers[i]);
     c->headers = curl_slist_append(c->headers, "Expect:"); // no second round trip
     curl_easy_setopt(c->easy, CURLOPT_HTTPHEADER, c->headers);
-    if (r->body.n) {
-        curl_easy_setopt(c->easy, CURLOPT_POSTFIELDS, r->body.p);
+    if (r->body.n || strcmp(r->method, "GET") != 0) {
+        curl_easy_setopt(c->easy, CURLOPT_POSTFIELDS, r->body.n ? r->body.p : "");
         curl_easy_setopt(c->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body.n);
     }
     curl_easy_setopt(c->easy, CURLOPT_CUSTOMREQUEST, r->method);

@@ -31,7 +31,7 @@ struct http_request {   // borrowed for the call; the body until it is done
     struct str url;
     const struct http_header *headers;
     size_t header_count;
-    struct str body;     // sent unless it is empty
+    struct str body;     // with GET none is sent unless there is one
     const char *ca_file; // PEM; NULL: the system's
     int64_t total_ms;    // for all of it
     size_t answer_max;   // bytes of the answer's body: more is an error

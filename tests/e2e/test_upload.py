@@ -368,9 +368,11 @@ def await_log(bridge):
     return bridge.output().replace('\\"', '"')
 
 
-async def test_too_large(mosquitto):
+@pytest.mark.parametrize("limited", [lambda: Prosody(uploads="http_file_share_size_limit = 20000"),
+                                     lambda: Ejabberd(uploads="open", upload_options="    max_size: 20000\n")], ids=["prosody", "ejabberd"])
+async def test_too_large(mosquitto, limited):
     """Known beforehand, from what the service says of itself: it is not even asked."""
-    with Prosody(uploads="http_file_share_size_limit = 20000") as server, running(server, mosquitto) as bridge:
+    with limited() as server, running(server, mosquitto) as bridge:
         said = await ask(bridge, server, "gate", mosquitto)
         assert "the picture cannot be shown: it has" in said
         assert "the server takes 20.0 kB" in said
@@ -402,6 +404,19 @@ async def test_an_untrusted_web_server(mosquitto):
     """Without `ca` the authority of the test is not trusted, and nothing is sent."""
     with Ejabberd(uploads="open") as server, running(server, mosquitto) as bridge:
         assert "the upload server could not be used (TLS failed)" in await ask(bridge, server, "gate", mosquitto)
+
+
+async def test_a_reload(mosquitto):
+    """What was wrong is mended while the bridge runs."""
+    with Ejabberd(uploads="open") as server, running(server, mosquitto) as bridge:
+        assert "cannot be shown" in await ask(bridge, server, "gate", mosquitto)
+        bridge.link_options = f"    upload: {{service: {UPLOAD}, ca: {server.web}/ca.pem}}\n"
+        bridge.configure()
+        bridge.reload()
+        await bridge.expect_log("configuration reloaded")
+        said = await ask(bridge, server, "gate", mosquitto)
+        assert download(said, server.web / "ca.pem")[0] == picture(1)
+        await bridge.expect_log("files can be sent again|upload service found")
 
 
 @pytest.mark.parametrize("act, said", [

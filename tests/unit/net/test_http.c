@@ -197,6 +197,36 @@ static void the_body_and_the_headers_arrive(void **state)
     mem_free(seen.request);
 }
 
+static void script_no_body(struct peer *p, int fd)
+{
+    static const char answer[] = "HTTP/1.1 204 No Content\r\n\r\n";
+    char request[4096];
+    (void)read_request(fd, request, sizeof request, 0);
+    (void)snprintf(p->text, sizeof p->text, "%.4s %s", request,
+                   strstr(request, "Content-Length: 0\r\n") ? "says that it is empty" : "says nothing");
+    peer_send(fd, answer, sizeof answer - 1);
+}
+
+static void without_a_body(struct fixture *f, const char *method, const char *seen)
+{
+    char url[64];
+    f->done = 0;
+    peer_start(&f->peer, script_no_body, NULL);
+    struct http_request r = put_to(f->peer.port, url, STR_NONE);
+    r.method = method;
+    send_request(f, &r);
+    loop_run(f->loop);
+    assert_int_equal(f->status, 204);
+    peer_join(&f->peer);
+    assert_string_equal(f->peer.text, seen);
+}
+
+static void requests_without_a_body(void **state)
+{
+    without_a_body(*state, "POST", "POST says that it is empty");
+    without_a_body(*state, "GET", "GET  says nothing");
+}
+
 static void any_status_is_an_answer(void **state)
 {
     struct fixture *f = *state;
@@ -520,6 +550,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(the_body_and_the_headers_arrive),
+        TEST(requests_without_a_body),
         TEST(any_status_is_an_answer),
         TEST(a_redirection_is_not_followed),
         TEST(silence_is_given_up),
