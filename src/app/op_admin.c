@@ -57,7 +57,7 @@ enum err op_mappings(struct operation_call *c, struct errmsg *msg)
     return ERR_OK;
 }
 
-static enum err change(struct operation_call *c, enum event_kind kind, const char *done, struct errmsg *msg)
+enum err op_change(struct operation_call *c, enum event_kind kind, const char *done, struct errmsg *msg)
 {
     struct identity_view id;
     enum err e = op_identity(c, c->args[0], &id, msg);
@@ -77,16 +77,10 @@ static enum err change(struct operation_call *c, enum event_kind kind, const cha
 
 enum err op_approve(struct operation_call *c, struct errmsg *msg)
 {
-    return change(c, EV_APPROVE, "approved", msg);
+    return op_change(c, EV_APPROVE, "approved", msg);
 }
 
-enum err op_forget(struct operation_call *c, struct errmsg *msg)
-{
-    return change(c, EV_FORGET, "forgotten, until it is heard again", msg);
-}
-
-// The gateway itself has no local part.
-static struct str address(struct arena *a, struct str local, struct str domain)
+struct str op_address(struct arena *a, struct str local, struct str domain)
 {
     return local.n ? arena_printf(a, STR_FMT "@" STR_FMT, STR_ARG(local), STR_ARG(domain)) : domain;
 }
@@ -104,7 +98,7 @@ enum err op_subscriptions(struct operation_call *c, struct errmsg *msg)
         struct str state = s.state & SUB_TO_USER       ? STR("subscribed")
                            : s.state & SUB_PENDING_OUT ? STR("asked")
                                                        : STR("none");
-        answer_row(c->answer, (struct str[]){s.user, address(a, s.local, s.domain), state});
+        answer_row(c->answer, (struct str[]){s.user, op_address(a, s.local, s.domain), state});
     }
     return ERR_OK;
 }

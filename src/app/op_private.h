@@ -13,10 +13,12 @@ enum err op_remove(struct operation_call *c, struct errmsg *msg);
 enum err op_status(struct operation_call *c, struct errmsg *msg);
 enum err op_unregister(struct operation_call *c, struct errmsg *msg);
 
+// op_forget.c
+enum err op_forget(struct operation_call *c, struct errmsg *msg);
+
 // op_admin.c: for who operates it
 enum err op_adapters(struct operation_call *c, struct errmsg *msg);
 enum err op_approve(struct operation_call *c, struct errmsg *msg);
-enum err op_forget(struct operation_call *c, struct errmsg *msg);
 enum err op_grant(struct operation_call *c, struct errmsg *msg);
 enum err op_links(struct operation_call *c, struct errmsg *msg);
 enum err op_log(struct operation_call *c, struct errmsg *msg);
@@ -40,6 +42,9 @@ enum err op_trace(struct operation_call *c, struct errmsg *msg);
 enum err op_identity(struct operation_call *c, struct str text, struct identity_view *out, struct errmsg *msg);
 // True when each of the words stands in the name, JID or group of the identity.
 bool op_matches(const struct identity_view *id, struct str words);
+// Takes the contact that the first argument means out of quarantine, or forgets it; says so.
+enum err op_change(struct operation_call *c, enum event_kind kind, const char *done, struct errmsg *msg);
+struct str op_address(struct arena *a, struct str local, struct str domain); // the gateway itself has no local part
 struct str op_jid(struct arena *a, const struct identity_view *id);
 
 #endif

@@ -127,3 +127,19 @@ bool asks_tell(struct bridge *b, struct effects *out)
     }
     return true;
 }
+
+bool asks_erase(struct bridge *b, struct effects *out, const struct user *u)
+{
+    struct list_node *it, *safe;
+    struct jid jid = user_jid(u);
+    LIST_EACH (it, safe, &b->asks.lost) {
+        struct lost_ask *lost = at(it);
+        if (!jid_bare_eq(&lost->bounce.user, &jid))
+            continue;
+        if (!effects_fit(out, 1))
+            return false;
+        store_row(out, &(struct row){.kind = ROW_ASK, .gone = true, .number = lost->number});
+        drop(&b->asks, lost);
+    }
+    return true;
+}

@@ -340,6 +340,7 @@ struct north_entry {
 static const struct north_entry from_app[EV_COUNT] = {
     [EV_OFFER] = {offer_in},
     [EV_WITHDRAW] = {withdraw_in},
+    [EV_ERASE] = {erase_in},
     [EV_APPROVE] = {approve_in, true},
     [EV_GRANT] = {grant_in, true},
     [EV_REVOKE] = {revoke_in, true},

@@ -112,6 +112,12 @@ bool bridge_next(const struct bridge *b, uint16_t component, const struct jid *u
 unsigned bridge_rights(const struct bridge *b, uint16_t component, const struct jid *user);
 bool bridge_registered(const struct bridge *b, uint16_t component, const struct jid *user);
 
+struct user_stat {                  // what is kept of one user, beside subscriptions and registrations
+    size_t pending, letters, rooms; // outcomes he waits for; letters for him; rooms he is in
+    bool known;                     // there is a rate limit of his at least
+};
+void bridge_user_stat(const struct bridge *b, const struct jid *user, struct user_stat *out);
+
 struct subscription_view {
     struct str user; // bare JID
     struct str local, domain;

@@ -153,6 +153,8 @@ bool roster_owed(const struct sub *s);
 // asked.
 bool roster_offer(struct bridge *b, struct effects *out, struct user *u, struct identity *id, bool again);
 void store_registration(struct bridge *b, struct effects *out, struct str user, uint16_t component, bool gone);
+// Ends all between a user and a component, which comes last. False when the step is full.
+bool roster_leave(struct bridge *b, struct effects *out, const struct user *u, uint16_t component);
 
 /* Handlers of events. Those of adapters' events return why an event was not taken. */
 
@@ -166,7 +168,7 @@ north_handler room_join_in, room_part_in;
 north_handler register_in, unregister_in;
 north_handler component_link_up, component_link_down, component_congestion;
 north_handler fenced_in, started_in, loaded_in, retry_in, replay_in, discard_in;
-north_handler offer_in, withdraw_in, approve_in, forget_in, grant_in, revoke_in, tick_in, shutdown_in;
+north_handler erase_in, offer_in, withdraw_in, approve_in, forget_in, grant_in, revoke_in, tick_in, shutdown_in;
 
 south_handler presence_changed, message_out, room_join_out, room_part_out, subject_out;
 south_handler identity_out, forget_out, state_out, delivered_out, failed_out, adapter_link_up, adapter_link_down,
@@ -180,6 +182,8 @@ void ask_adapter(struct bridge *b, const struct event *ev, struct effects *out, 
                  unsigned rights);
 // Ends with an error what passed its deadline.
 void asks_expire(struct bridge *b, struct effects *out);
+// Ends with an error what this user waits for. False when the step is full.
+bool asks_end(struct bridge *b, struct effects *out, const struct user *u);
 // Ends with an error what was asked of adapters that are no longer there. False when the step is full.
 bool asks_abandon(struct bridge *b, struct effects *out);
 
@@ -221,6 +225,8 @@ bool letters_work(struct bridge *b, struct effects *out); // false when the step
 int64_t letters_deadline(const struct bridge *b);
 void letters_link_up(struct bridge *b);
 void letters_link_down(struct bridge *b, uint16_t component);
+// Drops those for one user. False when the step is full.
+bool letters_erase(struct bridge *b, struct effects *out, const struct user *u);
 enum err letter_restore(struct bridge *b, const struct row *row);
 
 /* ask.c: users who were promised an outcome. */
@@ -232,6 +238,8 @@ void ask_ends(struct bridge *b, struct effects *out, const struct event *ask);
 void ask_left(struct bridge *b, struct effects *out, const struct event *ev);
 enum err ask_restore(struct bridge *b, const struct row *row);
 bool asks_tell(struct bridge *b, struct effects *out); // false when the step is full
+// Drops what one user was to be told. False when the step is full.
+bool asks_erase(struct bridge *b, struct effects *out, const struct user *u);
 
 /* later.c: what was not promised. `north` is to nobody yet. */
 bool later_first(const struct bridge *b, const struct identity *id);
@@ -251,6 +259,8 @@ enum err room_adapter_message(struct bridge *b, const struct event *ev, struct e
 void room_reflect(struct bridge *b, struct effects *out, const struct event *ask);
 // Takes a client out; `why` is told to it and to the others.
 void room_kick(struct bridge *b, struct effects *out, struct room *r, struct client *c, struct str why);
+// Takes a user out, wherever he is. False when the step is full.
+bool rooms_erase(struct bridge *b, struct effects *out, const struct user *u);
 // Tells every client that it is out, and nobody else; true when none is left.
 bool room_clear(struct bridge *b, struct effects *out, struct room *r, struct str why);
 

@@ -52,6 +52,7 @@
     X(REFUSED, "refused")     /* a: the event posted with `token` was not taken; `err` */                              \
     X(OFFER, "offer")         /* O: ask `user` to subscribe to `key`/`to` */                                           \
     X(WITHDRAW, "withdraw")   /* O: end all between `user` and `to` */                                                 \
+    X(ERASE, "erase")         /* O: end all with `user`, and keep nothing of him */                                    \
     X(APPROVE, "approve")     /* O: a quarantined identity `to` becomes visible */                                     \
     X(GRANT, "grant")         /* O: add the access rule in `rule` */                                                   \
     X(REVOKE, "revoke")       /* O: remove the access rule numbered `number` */                                        \

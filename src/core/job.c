@@ -18,6 +18,7 @@ static const struct {
     [JOB_ANNOUNCE] = {announce_run, LANE_BULK},
     [JOB_SURVEY] = {survey_run, LANE_BULK},
     [JOB_LEAVE] = {leave_run, LANE_BULK},
+    [JOB_ERASE] = {erase_run, LANE_BULK},
     [JOB_FORGET] = {forget_run, LANE_BULK},
     [JOB_GONE] = {gone_run, LANE_BULK},
     [JOB_SHUTDOWN] = {shutdown_run, LANE_BULK},

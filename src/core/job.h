@@ -21,6 +21,7 @@ enum job_kind {
     JOB_OFFER,    // offer the identities of a component to `user`
     JOB_ANNOUNCE, // offer an identity to all registered users
     JOB_LEAVE,    // end all between `user` and a component
+    JOB_ERASE,    // end all between `user` and us, and forget him
     JOB_FORGET,   // end all between an identity (0: each dying one of a component) and its subscribers, then remove it
     JOB_SURVEY,   // offer the identities of a component to all registered users
     JOB_GONE,     // show all identities of `source` as offline
@@ -88,6 +89,7 @@ bool survey_run(struct bridge *b, struct job *j, struct effects *out);
 bool offer_run(struct bridge *b, struct job *j, struct effects *out);
 bool announce_run(struct bridge *b, struct job *j, struct effects *out);
 bool leave_run(struct bridge *b, struct job *j, struct effects *out);
+bool erase_run(struct bridge *b, struct job *j, struct effects *out);
 bool forget_run(struct bridge *b, struct job *j, struct effects *out);
 bool gone_run(struct bridge *b, struct job *j, struct effects *out);
 bool shutdown_run(struct bridge *b, struct job *j, struct effects *out);

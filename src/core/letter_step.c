@@ -459,6 +459,20 @@ void discard_in(struct bridge *b, const struct event *ev, struct effects *out)
     each_meant(b, ev, out, end);
 }
 
+bool letters_erase(struct bridge *b, struct effects *out, const struct user *u)
+{
+    struct list_node *it, *safe;
+    LIST_EACH (it, safe, &b->letters.all) {
+        struct letter *l = CONTAINER_OF(it, struct letter, node);
+        if (!str_eq(l->user, user_jid_text(u)))
+            continue;
+        if (!effects_fit(out, LETTER_EFFECTS))
+            return false;
+        end(b, out, l);
+    }
+    return true;
+}
+
 // Milliseconds until then, within what a letter ever waits.
 static int64_t wait_until(const struct bridge *b, int64_t wall)
 {

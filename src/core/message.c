@@ -305,3 +305,18 @@ bool asks_abandon(struct bridge *b, struct effects *out)
     }
     return true;
 }
+
+bool asks_end(struct bridge *b, struct effects *out, const struct user *u)
+{
+    uint32_t at = 0;
+    for (struct pending *p; (p = pending_next(&b->pendings, &at));) {
+        if (p->user != u->handle)
+            continue;
+        if (!effects_fit(out, ASK_ENDS))
+            return false;
+        struct event *ask = take_ask(b, out, p);
+        bounce(b, out, ask, ask->kind, ERR_CLOSED,
+               STR("all with you was ended; it is not known whether this was done"));
+    }
+    return true;
+}

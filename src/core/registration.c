@@ -129,18 +129,23 @@ static struct sub *next_to_end(struct bridge *b, const struct user *u, uint16_t 
     return last;
 }
 
+bool roster_leave(struct bridge *b, struct effects *out, const struct user *u, uint16_t component)
+{
+    for (struct sub *s; (s = next_to_end(b, u, component));) {
+        if (!effects_fit(out, ROSTER_END))
+            return false;
+        roster_end(b, out, s, true);
+    }
+    return true;
+}
+
 bool leave_run(struct bridge *b, struct job *j, struct effects *out)
 {
     struct user *u = user_at(&b->map.users, j->user);
     struct sub *self = sub_find(&b->map, u, self_of(b, j->component));
     if (self && self->registered) // he came back
         return true;
-    for (struct sub *s; (s = next_to_end(b, u, j->component));) {
-        if (!effects_fit(out, ROSTER_END))
-            return false;
-        roster_end(b, out, s, true);
-    }
-    if (!effects_fit(out, 1))
+    if (!roster_leave(b, out, u, j->component) || !effects_fit(out, 1))
         return false;
     store_registration(b, out, user_jid_text(u), j->component, true);
     return true;

@@ -275,6 +275,25 @@ void room_kick(struct bridge *b, struct effects *out, struct room *r, struct cli
     say(b, out, r, &part, NULL);
 }
 
+bool rooms_erase(struct bridge *b, struct effects *out, const struct user *u)
+{
+    enum { KICK = 8 }; // effects
+    struct jid jid = user_jid(u);
+    uint32_t at = 0;
+    for (struct room *r; (r = pool_next(&b->rooms.pool, &at));) {
+        struct list_node *it, *safe;
+        LIST_EACH (it, safe, &r->clients) {
+            struct client *c = CONTAINER_OF(it, struct client, node);
+            if (!jid_bare_eq(&c->jid, &jid))
+                continue;
+            if (!effects_fit(out, KICK))
+                return false;
+            room_kick(b, out, r, c, STR("all with you was ended"));
+        }
+    }
+    return true;
+}
+
 bool room_clear(struct bridge *b, struct effects *out, struct room *r, struct str why)
 {
     while (!list_empty(&r->clients)) {

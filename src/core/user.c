@@ -96,8 +96,10 @@ static void idle_add(struct users *t, struct user *u)
 struct user *user_intern(struct users *t, const struct jid *who, int64_t now)
 {
     struct user *u = user_find(t, who);
-    if (u)
+    if (u) {
+        u->erased = false;
         return u;
+    }
     assert(who->domain.n && who->local.n + 1 + who->domain.n <= UINT16_MAX);
     u = pool_take(&t->pool);
     u->local_len = (uint16_t)who->local.n;
@@ -124,6 +126,16 @@ void user_hold(struct users *t, struct user *u)
 void user_drop(struct users *t, struct user *u)
 {
     assert(u->holds);
-    if (!--u->holds)
-        idle_add(t, u);
+    if (--u->holds)
+        return;
+    idle_add(t, u);
+    if (u->erased)
+        forget(t, u);
+}
+
+void user_erase(struct users *t, struct user *u)
+{
+    u->erased = true;
+    user_hold(t, u);
+    user_drop(t, u);
 }

@@ -22,6 +22,7 @@ struct user {
     uint16_t local_len, jid_len;
     char *jid; // owned: bare
     struct ratelimit rate;
+    bool erased; // nothing is to be kept of him, not even idle
 };
 
 struct users {
@@ -40,6 +41,9 @@ struct user *user_find(const struct users *t, const struct jid *who);          /
 struct user *user_intern(struct users *t, const struct jid *who, int64_t now); // made, held by nothing, when unknown
 void user_hold(struct users *t, struct user *u);
 void user_drop(struct users *t, struct user *u); // gives back one hold
+
+// Forgets him once nothing holds him, his rate limit too; until he is interned again.
+void user_erase(struct users *t, struct user *u);
 
 struct str user_jid_text(const struct user *u); // "local@domain", borrowed
 struct jid user_jid(const struct user *u);      // bare, borrowed

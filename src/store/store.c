@@ -52,6 +52,7 @@ struct store {
     struct store_snapshot snapshot;   // the thread's while `copying`
     bool stopping, pressed;           // pressed: a flush waits
     bool copying;
+    _Atomic uint64_t scrub; // monotonic us at which the file is to be written anew; 0: never
     uint64_t failures;
     _Atomic uint64_t last; // batch of the last row put
     _Atomic uint64_t committed;
@@ -243,6 +244,26 @@ static void wait_to_retry(struct store *s)
         continue;
 }
 
+// Called without the lock.
+static void scrub(struct store *s)
+{
+    const char *why = "";
+    uint64_t at = atomic_load(&s->scrub);
+    if (!at || now_us() < at || s->displaced)
+        return;
+    atomic_store(&s->scrub, 0);
+    (void)pthread_mutex_lock(&s->db_lock);
+    enum store_outcome out = store_db_scrub(s->db, &why);
+    (void)pthread_mutex_unlock(&s->db_lock);
+    if (out == STORE_FATAL)
+        err_fatal("the database cannot be written: %s", why);
+    if (out == STORE_DONE)
+        log_info(&log_store, LOG_MSG("the file was written anew, without what was deleted"));
+    else
+        log_warn(&log_store, LOG_MSG("the file was not written anew: it may still hold what was deleted"),
+                 LOG_C("why", why));
+}
+
 // Waits for rows or questions, and looks meanwhile whether all is in its place; false at the end. With the lock.
 static bool wait_for_work(struct store *s)
 {
@@ -256,6 +277,8 @@ static bool wait_for_work(struct store *s)
             continue;
         (void)pthread_mutex_unlock(&s->lock);
         look(s);
+        if (!s->copying)
+            scrub(s);
         (void)pthread_mutex_lock(&s->lock);
     }
     s->pressed = false;
@@ -325,6 +348,8 @@ static void *run(void *ud)
         answer_fetches(s);
         if (copying)
             work_snapshot(s);
+        else if (done)
+            scrub(s);
         (void)pthread_mutex_lock(&s->lock);
         if ((!done || copying) && last)
             break;
@@ -592,4 +617,9 @@ bool store_snapshot_ended(struct store *s, enum err *result, struct errmsg *msg)
     bool taken = store_snapshot_take(&s->snapshot, result, msg);
     (void)pthread_mutex_unlock(&s->lock);
     return taken;
+}
+
+void store_scrub(struct store *s)
+{
+    atomic_store(&s->scrub, now_us() + (uint64_t)STORE_SCRUB_MS * 1000);
 }

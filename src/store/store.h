@@ -86,4 +86,9 @@ enum err store_snapshot(struct store *s, const char *path, struct errmsg *msg) M
 // True, once, when it has ended, after which store_on_commit() is called too: *result and *msg tell how.
 bool store_snapshot_ended(struct store *s, enum err *result, struct errmsg *msg);
 
+// What was deleted until now, or is within STORE_SCRUB_MS, is soon nowhere in the file: it is written anew and its log
+// emptied, once, when nothing waits to be committed. The log tells when that failed.
+enum { STORE_SCRUB_MS = 3000 };
+void store_scrub(struct store *s);
+
 #endif

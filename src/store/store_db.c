@@ -164,7 +164,8 @@ static int configure(struct store_db *db)
 {
     (void)sqlite3_wal_hook(db->sql, on_log, db);
     return exec(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 16777216;"
-                    "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; BEGIN IMMEDIATE; COMMIT");
+                    "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA secure_delete = ON;"
+                    "BEGIN IMMEDIATE; COMMIT");
 }
 
 static int lock_and_read_version(struct store_db *db, int *version)
@@ -361,6 +362,16 @@ enum store_outcome store_db_checkpoint(struct store_db *db, const char **why)
 sqlite3 *store_db_sql(struct store_db *db)
 {
     return db->sql;
+}
+
+enum store_outcome store_db_scrub(struct store_db *db, const char **why)
+{
+    int rc = exec(db, "VACUUM");
+    if (rc == SQLITE_OK)
+        rc = sqlite3_wal_checkpoint_v2(db->sql, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    if (rc == SQLITE_OK)
+        db->log_pages = 0;
+    return outcome(db, rc, SQLITE_FCNTL_JOURNAL_POINTER, why);
 }
 
 bool store_db_moved(const struct store_db *db)

@@ -38,6 +38,8 @@ enum store_outcome store_db_checkpoint(struct store_db *db, const char **why);
 // once they have `bytes` bytes of text. False when they could not all be read.
 bool store_db_fetch(struct store_db *db, struct str adapter, uint64_t after, unsigned max, size_t bytes,
                     void (*each)(void *ud, const struct row *row), void *ud);
+// Writes the file anew without what was deleted, and empties its log.
+enum store_outcome store_db_scrub(struct store_db *db, const char **why);
 // The connection, for a copy (store_copy.h).
 sqlite3 *store_db_sql(struct store_db *db);
 // Whether the path leads to another file by now, or to none.

@@ -80,7 +80,8 @@ static int open_sql(struct store_file *f)
         rc = sqlite3_busy_timeout(f->sql, BUSY_MS);
     return rc == SQLITE_OK ? sqlite3_exec(f->sql,
                                           "PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = FULL;"
-                                          "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON",
+                                          "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;"
+                                          "PRAGMA secure_delete = ON",
                                           NULL, NULL, NULL)
                            : rc;
 }

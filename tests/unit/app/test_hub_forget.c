@@ -1,0 +1,125 @@
+// `forget`: of a contact, or of all that is kept of a user; it answers what was removed.
+#include "unit/app/hub_rig.h"
+
+#include <stdio.h>
+
+#define RULES                                                                                                          \
+    "adapters:\n  nothing: {type: \"null\"}\n"                                                                         \
+    "groups: {family: [alice@example.org]}\n"                                                                          \
+    "access:\n  - allow see read register to alice@example.org\n  - deny send to alice@example.org bob@example.org\n"  \
+    "  - allow see to @family\n"
+
+static void subscribe(struct rig *r, const char *user)
+{
+    char text[300];
+    snprintf(text, sizeof text, "<presence type='subscribe' from='%s' to='echo@bridge.example'/>", user);
+    rig_feed(r, text);
+    snprintf(text, sizeof text,
+             "<iq type='set' id='r' from='%s/x' to='bridge.example'><query xmlns='jabber:iq:register'/></iq>", user);
+    rig_feed(r, text);
+    rig_listen(r);
+}
+
+static void all_of_a_user(void **state)
+{
+    (void)state;
+    struct rig r;
+    rig_init(&r, RIG_MAIN RULES);
+    rig_connect(&r);
+    rig_listen(&r);
+    subscribe(&r, "alice@example.org");
+    rig_ask(&r, "subscriptions alice@example.org");
+    assert_true(rig_has(&r, "echo@bridge.example"));
+    rig_ask(&r, "forget Alice@Example.org/phone"); // as people write it
+    assert_true(rig_has(&r, "Forgotten: alice@example.org."));
+    assert_true(rig_has(&r, "registration"));
+    assert_true(rig_has(&r, "subscription"));
+    assert_true(rig_has(&r, "echo@bridge.example"));
+    assert_true(rig_has(&r, "rate limit"));
+    assert_true(rig_has(&r, "allow see read register to alice@example.org") && rig_has(&r, "nobody else"));
+    assert_true(rig_has(&r, "deny send to") && rig_has(&r, "others too"));
+    assert_false(rig_has(&r, "allow see to @family"));
+    assert_false(rig_has(&r, "no connection"));
+    rig_listen(&r);
+    assert_true(rig_has(&r, "type='unsubscribed'") || rig_has(&r, "unsubscribed"));
+    rig_ask(&r, "subscriptions");
+    assert_false(rig_has(&r, "alice@example.org"));
+    rig_ask(&r, "forget alice@example.org");
+    assert_true(rig_has(&r, "Nothing is kept of alice@example.org."));
+    assert_true(rig_has(&r, "nobody else")); // the rules are told all the same
+    rig_finish(&r);
+}
+
+static void one_of_whom_nothing_is_kept(void **state)
+{
+    (void)state;
+    struct rig r;
+    rig_init(&r, RIG_MAIN RULES);
+    rig_ask(&r, "forget eve@example.org");
+    assert_true(rig_has(&r, "Nothing is kept of eve@example.org."));
+    assert_false(rig_has(&r, "Rules"));
+    rig_finish(&r);
+}
+
+static void while_nobody_can_be_told(void **state)
+{
+    (void)state;
+    struct rig r;
+    rig_init(&r, RIG_MAIN RULES);
+    rig_connect(&r);
+    rig_listen(&r);
+    subscribe(&r, "alice@example.org");
+    component_closed(rig_link(&r), ERR_CLOSED, "test", r.now);
+    rig_work(&r);
+    rig_ask(&r, "forget alice@example.org");
+    assert_true(rig_has(&r, "bridge.example has no connection now: the user is not told there."));
+    rig_ask(&r, "subscriptions");
+    assert_false(rig_has(&r, "alice@example.org"));
+    rig_finish(&r);
+}
+
+static void contacts_as_before(void **state)
+{
+    (void)state;
+    struct rig r;
+    rig_init(&r, RIG_MAIN RULES);
+    rig_ask(&r, "forget echo@bridge.example");
+    assert_true(rig_has(&r, "echo@bridge.example is forgotten, until it is heard again."));
+    rig_ask(&r, "forget none@bridge.example");
+    assert_true(rig_has(&r, "there is no contact 'none@bridge.example'"));
+    rig_ask(&r, "forget Lounge");
+    assert_true(rig_has(&r, "lounge@bridge.example is forgotten"));
+    rig_ask(&r, "forget");
+    assert_true(rig_has(&r, "address is missing"));
+    rig_finish(&r);
+}
+
+static void by_admins_alone(void **state)
+{
+    (void)state;
+    struct rig r;
+    rig_init(&r, RIG_MAIN RULES);
+    rig_connect(&r);
+    rig_listen(&r);
+    rig_feed(&r, "<message type='chat' from='alice@example.org/x' to='bridge.example'><body>forget "
+                 "bob@example.org</body></message>");
+    rig_listen(&r);
+    assert_true(rig_has(&r, "unknown command"));
+    rig_feed(&r, "<message type='chat' from='admin@example.org/x' to='bridge.example'><body>forget "
+                 "bob@example.org</body></message>");
+    rig_listen(&r);
+    assert_true(rig_has(&r, "Nothing is kept of bob@example.org."));
+    rig_finish(&r);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(all_of_a_user),
+        cmocka_unit_test(one_of_whom_nothing_is_kept),
+        cmocka_unit_test(while_nobody_can_be_told),
+        cmocka_unit_test(contacts_as_before),
+        cmocka_unit_test(by_admins_alone),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
