@@ -76,6 +76,17 @@ static const struct conf_item control_schema[] = {
     {.name = NULL},
 };
 
+static const struct conf_item retention_schema[] = {
+    {.name = "gone_adapters",
+     .type = CONF_SPAN,
+     .min = 3600000,
+     .max = 315360000000, // ten years
+     .doc = "How long the contacts of an adapter that is not in the configuration any more are kept, with their "
+            "subscriptions and its state. Default: for ever.",
+     .example = "90d"},
+    {.name = NULL},
+};
+
 static const struct conf_item tls_schema[] = {
     {.name = "enabled",
      .type = CONF_BOOL,
@@ -270,6 +281,10 @@ const struct conf_item app_schema[] = {
      .example = "[allow see read send register to example.org, allow command to @family on mqtt]"},
     {.name = "log", .type = CONF_MAP, .sub = log_schema, .doc = "Logging, to standard error."},
     {.name = "control", .type = CONF_MAP, .sub = control_schema, .flags = CONF_RESTART, .doc = "The control socket."},
+    {.name = "retention",
+     .type = CONF_MAP,
+     .sub = retention_schema,
+     .doc = "How long is kept what nobody needs any more."},
     {.name = NULL},
 };
 
@@ -282,6 +297,7 @@ const struct conf_item app_control_schema[] = {
     {.name = "groups", .type = CONF_ANY},
     {.name = "access", .type = CONF_ANY},
     {.name = "log", .type = CONF_ANY},
+    {.name = "retention", .type = CONF_ANY},
     {.name = NULL},
 };
 

@@ -91,6 +91,8 @@ static void restore_state(struct hub *h, const struct row *row)
 static enum err load_row(void *ud, const struct row *row)
 {
     struct hub *h = ud;
+    if (hub_retention_row(h, row))
+        return ERR_OK;
     if (row->kind == ROW_STATE) {
         restore_state(h, row);
         return ERR_OK;
@@ -143,6 +145,8 @@ static enum err build(struct hub *h, const struct conf_value *config, struct con
     enum err e = store_load(h->store, check_row, &l);
     if (e && !conf_errors(report))
         conf_fail(report, conf_get(config, "state"), "the database cannot be read: %s", store_load_why(h->store));
+    if (!e)
+        hub_retention_follow(h, config);
     return e;
 }
 
@@ -196,6 +200,7 @@ void hub_destroy(struct hub *h)
     hub_take_admins(h, NULL);
     queue_finish(&h->operations);
     mem_free(h->gates);
+    hub_retention_finish(h);
     arena_finish(&h->step);
     arena_finish(&h->scratch);
     arena_finish(&h->sending);
@@ -381,6 +386,7 @@ void hub_work(struct hub *h)
     tell_congestion(h);
     wake_adapters(h);
     heal(h);
+    hub_retention_work(h);
     size_t done = 0;
     for (bool busy = true; busy && done < WORK_MAX;) {
         size_t n = work_links(h);
@@ -402,7 +408,7 @@ static int64_t earlier(int64_t a, int64_t b)
 
 int64_t hub_deadline(const struct hub *h)
 {
-    int64_t at = bridge_deadline(h->bridge);
+    int64_t at = earlier(bridge_deadline(h->bridge), hub_retention_deadline(h));
     for (size_t i = 0; i < h->link_count; i++)
         at = earlier(at, earlier(gateway_deadline(h->links[i].gateway), uploads_deadline(h->links[i].uploads)));
     if (h->stopping && !h->leaving && h->stop_by < at)

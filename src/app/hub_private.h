@@ -62,6 +62,10 @@ struct hub {
     struct queue operations; // EV_MESSAGE or EV_COMMAND to a component itself
     struct hub_gate *gates;  // in order of batches
     size_t gate_count, gate_cap;
+    struct hub_gone *gone; // adapters that are not in the configuration, of which something is kept
+    size_t gone_count;
+    int64_t retention;    // ms that it is kept; 0: for ever
+    int64_t retention_at; // when to look
     bool unstored;        // the admins were told that the database cannot be written
     struct arena step;    // effects of the step in progress
     struct arena scratch; // of one stanza that came in
@@ -103,6 +107,14 @@ void hub_link_send(struct hub_link *l, const struct event *ev);
 void hub_link_closed(struct hub_link *l);
 // Its section of the configuration was `before` and is `after` from now on.
 void hub_link_reload(struct hub_link *l, const struct conf_value *before, const struct conf_value *after);
+
+// hub_retention.c: what is kept of adapters that have gone. True for a row of its own; the others are noted.
+bool hub_retention_row(struct hub *h, const struct row *row);
+// All rows are in, or the configuration is another one.
+void hub_retention_follow(struct hub *h, const struct conf_value *config);
+void hub_retention_work(struct hub *h);
+int64_t hub_retention_deadline(const struct hub *h); // INT64_MAX: never
+void hub_retention_finish(struct hub *h);
 
 // hub_notice.c: tells the admins by XMPP, once the link is up, and the log: at debug what has a line there already.
 void hub_notice(struct hub_link *l, enum log_level level, struct str text);

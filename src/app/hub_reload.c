@@ -203,6 +203,7 @@ enum err hub_reload(struct hub *h, const struct conf_value *config, struct conf_
     apply_changes(h, config, first, report);
     renew_links(h, config);
     hub_take_admins(h, config);
+    hub_retention_follow(h, config);
     start_from(h, first);
     h->config = config;
     h->host->changed(h->ud);
