@@ -23,7 +23,7 @@ static size_t slurp(const char *path, char **out)
     size_t n = (size_t)ftell(file);
     rewind(file);
     *out = malloc(n + 1);
-    assert_int_equal(fread(*out, 1, n, file), n);
+    n = fread(*out, 1, n, file); // less, when it is cut meanwhile
     assert_int_equal(fclose(file), 0);
     return n;
 }
