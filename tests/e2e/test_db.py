@@ -178,7 +178,7 @@ def test_check_tells_of_faults(idle, tmp_path):
     (tmp_path / "in.json").write_text(many(300), encoding="utf-8")
     db.ok("import", tmp_path / "in.json")
     sql = sqlite3.connect(idle.state / "spandrel.db")
-    sql.execute("insert into subscription values ('u@localhost', 'bridge.localhost', 'nobody', 1)")
+    sql.execute("insert into subscription (user, domain, local, state) values ('u@localhost', 'bridge.localhost', 'nobody', 1)")
     sql.commit()
     sql.close()
     done = db.run("check")
