@@ -20,6 +20,8 @@
  *
  * - "disabled": true: it is offline, whatever is heard.
  *
+ * - "expire_after_unless_said": as expire_after, where no availability topic has spoken.
+ *
  * - "listen": ["~/$alert/+"]: filters under "~" (at most 4) whose messages the convention wants to see; subscribed when
  * the device is there, so that the broker replays them then.
  *
@@ -36,13 +38,23 @@
  *
  * - "state_words": [ON, OFF]: how the two states of a binary_sensor or switch are called.
  *
- * - "target_topic": of a control: the device repeats there what it has accepted, which confirms it.
+ * - "state_topics": [{"topic", "value_template"}, ...]: more topics that tell the same as state_topic.
+ *
+ * - "target_topic", "target_template": of a control: the device repeats there what it has accepted, which confirms it.
+ *
+ * - "answer_topic": of a control: what the device says there is the answer to it, and not for people; "answer": "rpc":
+ * it is JSON-RPC, by the id that stands for "{id}" in command_template, and its error is told.
+ *
+ * - "ignored": [...]: values that are passed over.
  *
  * - "unbounded": true: a number without "min" or "max" is open on that side.
  *
  * - "confirm": false: the state says nothing in time: a command is done when the broker has it.
  *
  * - "event": true: of a sensor or binary_sensor: each message says that something happened, which users are told.
+ *
+ * - "platform": "occurrence": as an event, told twice a second at most: a press of a button. "count_template": the
+ * device repeats what happened last, and it has happened again when this count is another.
  *
  * - "qos": 0: of the command; else 1.
  *

@@ -18,7 +18,7 @@
 enum {
     ANNOUNCED_MAX = 4096,
     TALKS_MAX = 1024,     // devices that are or will be asked
-    TALKS_AT_ONCE = 16,   // of them
+    TALKS_AT_ONCE = 5,    // of them
     TALK_TIME = 5 * 1000, // ms for all answers
     ID_BYTES = 16,
     LEARNED = 4096,          // topics of which it is remembered that they were looked at

@@ -161,12 +161,21 @@ static struct str numbered(struct tasmota *t, const char *word, size_t i)
     return arena_printf(t->a, "%s%zu", word, i + 1);
 }
 
+// "Tasmota", "Tasmota2": the name that nobody has given.
+static bool is_default(struct str name)
+{
+    struct str rest = str_sub(name, strlen("Tasmota"), name.n);
+    uint64_t n;
+
+    return str_starts(name, STR("Tasmota")) && (rest.n == 0 || str_to_u64(rest, &n));
+}
+
 // "Heater", or "switch", "switch 2" where it has no name of its own.
 static struct str relay_name(struct tasmota *t, size_t i, const char *word)
 {
     struct str name = element(t->root, "fn", i);
 
-    if (name.n && !str_eq(name, json_member_str(t->root, "dn")) && !str_eq_c(name, "Tasmota"))
+    if (name.n && !str_eq(name, json_member_str(t->root, "dn")) && !is_default(name))
         return name;
     return t->relays == 1 ? str_c(word) : arena_printf(t->a, "%s %zu", word, i + 1);
 }

@@ -465,12 +465,12 @@ static void many_are_asked_one_after_the_other(void **state)
         (void)snprintf(topic, sizeof(topic), "shelly-%u/online", i);
         rig_retained(&r, topic, "true");
     }
-    assert_int_equal(r.publish_count, 16 * 3);
+    assert_int_equal(r.publish_count, 5 * 3);
     answer_well(&r, "shelly-0/rpc");
-    assert_int_equal(r.publish_count, 17 * 3);
+    assert_int_equal(r.publish_count, 6 * 3);
     assert_int_equal(stat_of(&r).devices, 1);
     rig_pass(&r, 5000);
-    assert_int_equal(r.publish_count, 33 * 3);
+    assert_int_equal(r.publish_count, 11 * 3);
     rig_finish(&r);
 }
 
@@ -491,6 +491,39 @@ static void a_full_link_is_waited_for(void **state)
     assert_int_equal(r.publish_count, 3);
     answer_well(&r, NEW "/rpc");
     assert_int_equal(stat_of(&r).devices, 1);
+    rig_finish(&r);
+}
+
+// As large as they are sold: four measured outputs, four inputs, names of 64 characters.
+static void a_large_one_fits(void **state)
+{
+    static const char output[] =
+        "{\"output\":false,\"apower\":0.0,\"voltage\":231.5,\"current\":0.0,\"pf\":1.0,\"freq\":50.0,"
+        "\"aenergy\":{\"total\":1.0},\"temperature\":{\"tC\":40.0}}";
+    static const char name[] = "A name of sixty-four characters, which is as many as may be in it";
+    struct strbuf status, config;
+    struct rig r;
+
+    (void)state;
+    strbuf_init(&status, 16384);
+    strbuf_init(&config, 16384);
+    (void)strbuf_c(&status, "\"result\":{\"wifi\":{\"rssi\":-60}");
+    (void)strbuf_c(&config, "\"result\":{\"sys\":{}");
+    for (unsigned i = 0; i < 4; i++) {
+        (void)strbuf_printf(&status, ",\"switch:%u\":%s,\"input:%u\":{\"state\":null}", i, output, i);
+        (void)strbuf_printf(&config, ",\"switch:%u\":{\"name\":\"%u %s\"},\"input:%u\":{\"name\":\"%u %s\"}", i, i,
+                            name, i, i, name);
+    }
+    (void)strbuf_c(&status, "}");
+    (void)strbuf_c(&config, "}");
+    start(&r, open_config);
+    rig_clear(&r);
+    rig_retained(&r, "house/a-level-of-forty-characters-in-a-topic/pro4pm/online", "true");
+    answer(&r, "house/a-level-of-forty-characters-in-a-topic/pro4pm/rpc", "\"result\":" INFO, config.p, status.p);
+    assert_int_equal(stat_of(&r).refused_discoveries, 0);
+    assert_int_equal(stat_of(&r).devices, 1);
+    strbuf_finish(&status);
+    strbuf_finish(&config);
     rig_finish(&r);
 }
 
@@ -749,6 +782,7 @@ int main(void)
         cmocka_unit_test(silence_is_borne),
         cmocka_unit_test(many_are_asked_one_after_the_other),
         cmocka_unit_test(a_full_link_is_waited_for),
+        cmocka_unit_test(a_large_one_fits),
         cmocka_unit_test(components),
         cmocka_unit_test(covers_and_virtual_components_obey),
         cmocka_unit_test(a_sleeper_keeps_its_period),

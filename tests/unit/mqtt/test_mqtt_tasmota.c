@@ -250,6 +250,8 @@ static void kinds_of_devices(void **state)
         {PLUG, "switch switch;sensor signal;"},
         {CONFIG_OF("Strip", "\"Strip\",\"Lamp\"", "%prefix%/%topic%/", "1,1", USUAL),
          "switch switch 1;switch Lamp;sensor signal;"},
+        {CONFIG_OF("Strip", "\"Tasmota\",\"Tasmota2\",\"Tasmotada\"", "%prefix%/%topic%/", "1,1,1", USUAL),
+         "switch switch 1;switch switch 2;switch Tasmotada;sensor signal;"},
         {CONFIG_OF("Lamp", "\"Lamp\"", "%prefix%/%topic%/", "2", "\"so\":{\"82\":1},\"lk\":1,\"lt_st\":5,"),
          "switch light;number brightness;number white temperature;text color;sensor signal;"},
         {CONFIG_OF("Lamp", "\"Lamp\"", "%prefix%/%topic%/", "2,2", "\"so\":{},\"lk\":0,\"lt_st\":4,"),
