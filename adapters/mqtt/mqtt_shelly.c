@@ -23,6 +23,7 @@ enum {
     ID_BYTES = 16,
     LEARNED = 4096,          // topics of which it is remembered that they were looked at
     LEARN_AGAIN = 60 * 1000, // ms
+    LEARN_REFUSED = 3600 * 1000,
     ASK_AGAIN = 60 * 1000,
     RETRY = 1000,
 };
@@ -345,8 +346,11 @@ static void learn(struct shelly *s, struct str base, struct str tail, const stru
         return;
     *slot = (struct learned){hash, sink->now + LEARN_AGAIN};
     mqtt_describe_begin(&d, sink->arena, &found, key_of(str_sub(base, 0, base.n - 1), sink->arena), m->topic);
-    if (mqtt_shelly_learn(base, tail, m->payload, &d) == ERR_OK)
-        (void)sink->found(sink, &found);
+    enum err e = mqtt_shelly_learn(base, tail, m->payload, &d);
+    if (e == ERR_OK)
+        e = sink->found(sink, &found);
+    if (e == ERR_FORBIDDEN || e == ERR_EXISTS) // that will not change soon, and the log need not be told each minute
+        slot->until = sink->now + LEARN_REFUSED;
 }
 
 static void lost(struct shelly *s, struct str id, struct mqtt_sink *sink)

@@ -709,6 +709,11 @@ static void what_is_allowed_is_obeyed(void **state)
     rig_hear(&r, OLD "/light/0", "off");
     assert_int_equal(stat_of(&r).devices, 1);
     assert_int_equal(stat_of(&r).refused_discoveries, 2); // the light's command
+    for (unsigned i = 0; i < 20; i++) {
+        rig_pass(&r, 120000);
+        rig_hear(&r, OLD "/light/0", "off");
+    }
+    assert_int_equal(stat_of(&r).refused_discoveries, 2); // told once an hour
     assert_int_equal(rig_say(&r, OLD_KEY, "on", 1), ERR_OK);
     assert_non_null(published(&r, OLD "/relay/0/command"));
     rig_finish(&r);
