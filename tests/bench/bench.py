@@ -114,9 +114,9 @@ class Bridge:
         with contextlib.closing(sqlite3.connect(self.state / "spandrel.db")) as db, db:
             db.execute("DELETE FROM identity")
             db.execute("DELETE FROM state")
-            db.executemany("INSERT INTO identity VALUES ('bridge.bench', ?, '', 'home', ?, 0, 0, ?, '', '', 0)",
+            db.executemany("INSERT INTO identity VALUES ('bridge.bench', ?, '', 'home', ?, 0, 0, ?, '', '', 0, NULL)",
                            ((f"d{n}", f"dev/d{n}", f"d{n}") for n in range(devices)))
-            db.executemany("INSERT INTO subscription VALUES (?, 'bridge.bench', ?, 1)", ((f"u{n % users}@bench", f"d{n}") for n in range(subscribed)))
+            db.executemany("INSERT INTO subscription VALUES (?, 'bridge.bench', ?, 1, NULL)", ((f"u{n % users}@bench", f"d{n}") for n in range(subscribed)))
 
     def start(self):
         self.process = subprocess.Popen([self.binary, "-c", str(self.config), "run"])
@@ -237,7 +237,7 @@ class Bench:
         self.flood("XMPP → MQTT QoS 0: a command by chat, and the answer", 7, "chat", 100000, users=2000, devices=100)
         self.flood("XMPP → MQTT QoS 1: the same, answered at PUBACK", 20, "chat", 50000, qos=1, users=2000, devices=100)
         self.flood("MQTT → XMPP QoS 0: a message each", 6, "alert", 100000, devices=100)
-        self.flood("MQTT → XMPP QoS 1: a message each, PUBACK after the commit", 15, "alert", 50000, qos=1, devices=100)
+        self.flood("MQTT → XMPP QoS 1: a message each, in the journal, PUBACK after the commit", 16, "alert", 50000, qos=1, devices=100)
         self.flood("MQTT → XMPP QoS 0: a message each, from JSON", None, "json", 100000, devices=100)
         self.flood("MQTT QoS 0: a reading that nobody is told of", None, "quiet", 100000, devices=100, answers=1)
         self.flood("ping of the component", 5, "ping", 100000)
@@ -286,6 +286,17 @@ class Bench:
                 middles.append(result["p50_us"] / 1000)
         self.add("LWT to presence, p99", "ms", 50, values, f"{count} devices, 200 a second; p50 {statistics.median(middles):.2f} ms")
 
+    def promise(self):
+        count, values, middles = 20000, [], []
+        with self.peers() as peers, Bridge(self.spandrel, peers, devices=100, users=100) as bridge:
+            self._prime(peers)
+            for n in range(self.options.rounds):
+                bridge.settle()
+                result = peers.run("promise", count=count, base=n * count, devices=100, qos=1, gap=500)
+                values.append(result["p99_us"] / 1000)
+                middles.append(result["p50_us"] / 1000)
+        self.add("QoS 1 publish to PUBACK at 2,000 a second, p99", "ms", 5, values, f"each in the journal; p50 {statistics.median(middles):.2f} ms")
+
     def restart(self):
         count, values = 1000000, []
         with self.peers() as peers, Bridge(self.spandrel, peers, devices=count, subscribed=0) as bridge:
@@ -319,7 +330,7 @@ class Bench:
         return "\n".join(lines + [row.text() for row in self.rows])
 
 
-CASES = ["floods", "at_rest", "storm", "death", "restart", "resync", "core"]
+CASES = ["floods", "promise", "at_rest", "storm", "death", "restart", "resync", "core"]
 
 
 def main():

@@ -105,6 +105,27 @@ static void send_json(struct peers *p, uint64_t n, unsigned device)
     publish(p, "json", device, text, false);
 }
 
+// A message that is acknowledged when it is on the disk: when that was asked for, by packet identifier.
+static int64_t published_at[65536];
+
+static void send_promise(struct peers *p, uint64_t n, unsigned device)
+{
+    send_alert(p, n, device);
+    published_at[p->mqtt.mid] = job_clock();
+}
+
+static void acked(void *ud, unsigned mid)
+{
+    struct job *j = &((struct peers *)ud)->job;
+    if (j->kind && j->answers < j->count && published_at[mid])
+        j->took[j->answers++] = job_clock() - published_at[mid];
+}
+
+static uint64_t acks(const struct peers *p)
+{
+    return p->mqtt.acks;
+}
+
 // A reading that changes and that nobody is told of; the last message of the job is one that is told.
 static void send_quiet(struct peers *p, uint64_t n, unsigned device)
 {
@@ -138,15 +159,11 @@ static void gone(void *ud, unsigned device)
 }
 
 static const struct job_kind kinds[] = {
-    {"chat", xmpp_ready, send_chat, replies},
-    {"ping", xmpp_ready, send_ping, results},
-    {"disco", xmpp_ready, send_disco, results},
-    {"alert", mqtt_ready, send_alert, replies},
-    {"json", mqtt_ready, send_json, replies},
-    {"quiet", mqtt_ready, send_quiet, replies},
-    {"online", mqtt_ready, send_online, available},
-    {"offline", mqtt_ready, send_offline, unavailable},
-    {"resync", never, NULL, available},
+    {"chat", xmpp_ready, send_chat, replies},           {"ping", xmpp_ready, send_ping, results},
+    {"disco", xmpp_ready, send_disco, results},         {"alert", mqtt_ready, send_alert, replies},
+    {"promise", mqtt_ready, send_promise, acks},        {"json", mqtt_ready, send_json, replies},
+    {"quiet", mqtt_ready, send_quiet, replies},         {"online", mqtt_ready, send_online, available},
+    {"offline", mqtt_ready, send_offline, unavailable}, {"resync", never, NULL, available},
 };
 
 /* The job */
@@ -189,7 +206,7 @@ static void clear_counts(struct peers *p)
 {
     struct xmpp_peer *x = &p->xmpp;
     x->messages = x->available = x->unavailable = x->results = x->errors = x->others = 0;
-    p->mqtt.publishes = 0;
+    p->mqtt.publishes = p->mqtt.acks = 0;
 }
 
 bool job_start(struct peers *p, struct str line)
@@ -206,6 +223,8 @@ bool job_start(struct peers *p, struct str line)
     j->connections = p->xmpp.connections;
     p->xmpp.gone = gone;
     p->xmpp.ud = p;
+    p->mqtt.acked = j->kind->send == send_promise ? acked : NULL;
+    p->mqtt.ud = p;
     if (j->kind->ready == never)
         peer_drop(&p->xmpp.peer), p->xmpp.state = XMPP_CLOSED;
     return true;

@@ -74,6 +74,9 @@ static void packet(struct mqtt_peer *m, unsigned head, const uint8_t *p, size_t 
         break;
     case PUBACK:
         m->inflight -= m->inflight > 0;
+        m->acks++;
+        if (m->acked)
+            m->acked(m->ud, (unsigned)p[0] << 8 | p[1]);
         break;
     case SUBSCRIBE:
     case UNSUBSCRIBE:

@@ -8,12 +8,15 @@ enum { MQTT_PEER_WINDOW = 1000 }; // QoS 1 publishes without a PUBACK
 
 struct mqtt_peer {
     struct peer peer;
-    bool mute;               // does not answer CONNECT until it is told to
-    bool waiting;            // one is unanswered
-    bool up;                 // has subscriptions
-    unsigned inflight;       // QoS 1
-    unsigned mid;            // last one
-    uint64_t publishes;      // that came
+    bool mute;                             // does not answer CONNECT until it is told to
+    bool waiting;                          // one is unanswered
+    bool up;                               // has subscriptions
+    unsigned inflight;                     // QoS 1
+    unsigned mid;                          // last one
+    uint64_t publishes;                    // that came
+    uint64_t acks;                         // PUBACKs that came
+    void (*acked)(void *ud, unsigned mid); // one; NULL: nobody asks
+    void *ud;
     struct strbuf out_topic; // of the publish in progress
 };
 
