@@ -65,7 +65,9 @@ static struct lane *lane_of(struct source *s)
 
 bool deliver_full(const struct source *s)
 {
-    return s->lane && (lane_queued(s->lane) >= s->max_records || s->lane->bytes >= s->max_bytes);
+    const struct lane *l = s->lane;
+    return l &&
+           (lane_unfenced(l) >= s->max_records || l->bytes >= s->max_bytes || l->next - l->trimmed >= LANE_SPAN / 2);
 }
 
 // Refuses only what a restart could not tell from nonsense: the answers wait long before.
@@ -113,7 +115,7 @@ static void park(struct bridge *b, struct effects *out, struct source *s, uint64
                arena_printf(out->arena,
                             "adapter %s: %zu messages wait to be delivered, and no more are taken until there is room: "
                             "their source keeps them",
-                            s->name, lane_queued(l)));
+                            s->name, lane_unfenced(l)));
 }
 
 void deliver_answer(struct bridge *b, struct effects *out, const struct event *ev)
@@ -131,7 +133,8 @@ static bool release_parked(struct bridge *b, struct effects *out, struct source 
 {
     struct lane *l = s->lane;
     size_t n = 0;
-    bool room = lane_queued(l) <= s->max_records / 8 * 7 && l->bytes <= s->max_bytes / 8 * 7;
+    bool room = lane_unfenced(l) <= s->max_records / 8 * 7 && l->bytes <= s->max_bytes / 8 * 7 &&
+                l->next - l->trimmed < LANE_SPAN / 2;
     for (; room && n < l->parked_count && effects_fit(out, 1); n++) {
         if (s->number)
             say_journaled(b, out, s->number, l->parked[n].token, l->parked[n].gated);

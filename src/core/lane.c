@@ -101,7 +101,7 @@ static uint64_t append(struct lane *l, struct lane_entry e)
     *slot(l, number) = e;
     if (e.hash)
         index_add(&l->by_id, e.hash, handle_of(number));
-    if (number > l->settled)
+    if (number > l->fenced)
         l->bytes += e.bytes;
     return number;
 }
@@ -132,6 +132,8 @@ void lane_restored(struct lane *l, uint64_t fenced, int64_t now)
         append(l, (struct lane_entry){0});
     for (uint64_t n = l->trimmed + 1; n <= l->settled; n++)
         slot(l, n)->ended = seconds(now);
+    for (uint64_t n = l->settled + 1; n <= fenced; n++) // which append() did not count
+        l->bytes += slot(l, n)->bytes;
     l->fenced = l->settled;
     lane_fenced(l, fenced, now);
     lane_rewind(l);
@@ -153,6 +155,11 @@ uint64_t lane_find(const struct lane *l, uint64_t hash)
 size_t lane_queued(const struct lane *l)
 {
     return (size_t)(l->next - 1 - l->settled);
+}
+
+size_t lane_unfenced(const struct lane *l)
+{
+    return (size_t)(l->next - 1 - l->fenced);
 }
 
 /* Bodies */
@@ -225,6 +232,8 @@ void lane_fenced(struct lane *l, uint64_t number, int64_t now)
 {
     if (number <= l->fenced)
         return;
+    for (uint64_t n = l->fenced + 1; n <= number; n++)
+        l->bytes -= slot(l, n)->bytes;
     l->fenced = number;
     set_resume(l, NULL);
     size_t last = l->hold_count - 1;
@@ -238,6 +247,8 @@ void lane_unfence(struct lane *l)
 {
     l->hold_count = 0;
     l->doubt = 0;
+    for (uint64_t n = l->settled + 1; n <= l->fenced; n++)
+        l->bytes += slot(l, n)->bytes;
     l->fenced = l->settled;
     set_resume(l, NULL);
     lane_rewind(l);
@@ -255,10 +266,8 @@ bool lane_settle(struct lane *l, int64_t now)
         n++;
     if (!n)
         return false;
-    for (uint64_t number = l->settled + 1; number <= l->holds[n - 1].number; number++) {
-        l->bytes -= slot(l, number)->bytes;
+    for (uint64_t number = l->settled + 1; number <= l->holds[n - 1].number; number++)
         slot(l, number)->ended = seconds(now);
-    }
     l->settled = l->holds[n - 1].number;
     l->hold_count -= n;
     memmove(l->holds, l->holds + n, l->hold_count * sizeof *l->holds);

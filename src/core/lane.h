@@ -66,7 +66,7 @@ struct lane {
     size_t hold_count;
     int64_t doubt; // wall ms: held then by an earlier process; what is held waits until it is known whether the server
                    // has lived on. 0: there is no doubt
-    size_t bytes;  // of the bodies not settled
+    size_t bytes;  // of the bodies behind `fenced`
     uint64_t dead, expired;    // records that ended so, since the lane is there
     size_t retrying;           // letters that are tried again
     struct lane_token *parked; // owned: their answers wait for room
@@ -92,7 +92,8 @@ void lane_restored(struct lane *l, uint64_t fenced, int64_t now);
 struct lane_entry *lane_entry(const struct lane *l, uint64_t number);
 // The newest with this id, or 0.
 uint64_t lane_find(const struct lane *l, uint64_t hash);
-size_t lane_queued(const struct lane *l); // records not settled
+size_t lane_unfenced(const struct lane *l); // records that the server has not taken: what bounds are about
+size_t lane_queued(const struct lane *l);  // records not settled
 
 // Bodies. The next one may be put (number is loaded + 1), when there is room.
 bool lane_has_room(const struct lane *l);
