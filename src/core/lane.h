@@ -93,7 +93,7 @@ struct lane_entry *lane_entry(const struct lane *l, uint64_t number);
 // The newest with this id, or 0.
 uint64_t lane_find(const struct lane *l, uint64_t hash);
 size_t lane_unfenced(const struct lane *l); // records that the server has not taken: what bounds are about
-size_t lane_queued(const struct lane *l);  // records not settled
+size_t lane_queued(const struct lane *l);   // records not settled
 
 // Bodies. The next one may be put (number is loaded + 1), when there is room.
 bool lane_has_room(const struct lane *l);
