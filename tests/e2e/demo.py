@@ -138,6 +138,33 @@ async def recovery(story, alice, lamp, broker, bridge):
         story.check("after a crash of the bridge the presence is right again by itself", True)
 
 
+def accepted(bridge):
+    return sum(int(lane["accepted"]) for lane in bridge.ctl_json("queue")["queue"])
+
+
+async def promise(story, server, broker, bridge):
+    """An alert that the broker has its acknowledgement for outlives the server, and a crash of the bridge."""
+    boiler = f"boiler@{bridge.domain}"
+    with Device(broker, "boiler") as device:
+        await bridge.expect_mapping("boiler")
+        async with Client(server, "alice") as alice:
+            await alice.befriend(boiler)
+        story.tell("operator", "stops the XMPP server")
+        server.stop()
+        before = accepted(bridge)
+        await asyncio.to_thread(device.report, temperature=35)
+        await bridge.until(lambda: accepted(bridge) > before, what="the alert in the journal")
+        story.tell("boiler", "reports 35 °C at QoS 1; the bridge acknowledges it, with nobody to tell")
+        story.tell("operator", "kills the bridge with -9; then server and bridge come back")
+        bridge.kill()
+        server.start()
+        bridge.start()
+        async with Client(server, "alice") as alice:
+            message = await alice.expect(kind="message", frm=boiler, body="hot", timeout=30)
+            story.tell("alice", shown(message))
+    story.check("what was acknowledged is delivered", True)
+
+
 async def play(story, server, broker, bridge):
     lamp = f"lamp@{bridge.domain}"
     async with Client(server, "alice") as alice, Client(server, "bob") as bob, Client(server, "carol") as carol:
@@ -154,6 +181,7 @@ async def play(story, server, broker, bridge):
         await invisible(story, carol, lamp)
         await death(story, alice, lamp, device)
         await recovery(story, alice, lamp, broker, bridge)
+    await promise(story, server, broker, bridge)
 
 
 def main():
