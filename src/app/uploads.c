@@ -423,6 +423,11 @@ static void add_file(struct uploads *u, const struct event *ev, const uint8_t su
 void uploads_take(struct uploads *u, const struct event *ev)
 {
     uint8_t sum[SHA256_BYTES];
+    if (ev->blob.n > UPLOADS_BYTES) {
+        tell_failure(u, ev, UPLOAD_LARGE, STR("it is larger than what the bridge can hold"));
+        u->host.changed(u->ud);
+        return;
+    }
     sum_of(ev, sum);
     const char *url = uploads_known(u, sum);
     struct upload *same = url ? NULL : same_file(u, sum);

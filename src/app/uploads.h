@@ -11,18 +11,17 @@
 #include "xmpp/gateway.h"
 
 enum {
-    UPLOADS_WAITING = 64,                // files, ...
-    UPLOADS_BYTES = 32 * 1024 * 1024,    // ... and bytes of them, that may wait
-    UPLOADS_AT_ONCE = 2,                 // under way
-    UPLOADS_EVENTS = 64,                 // that wait for one file
-    UPLOADS_MS = 45000,                  // from the event to its end: less than a question to an adapter may take
-    UPLOADS_ASK_MS = 10000,              // of one request to the service
-    UPLOADS_PUT_MS = 30000,              // of one PUT
-    UPLOADS_FIND_MS = 60000,             // until a service is looked for again
-    UPLOADS_BURST = 10,                  // files that a user may ask for at once, ...
-    UPLOADS_RATE_S = 6,                  // ... and then one in so many seconds
-    UPLOADS_URLS = 128,                  // that may be used again
-    UPLOADS_FILE_MAX = 64 * 1024 * 1024, // bytes
+    UPLOADS_WAITING = 64,             // files, ...
+    UPLOADS_BYTES = 32 * 1024 * 1024, // ... and bytes of them, that may wait
+    UPLOADS_AT_ONCE = 2,              // under way
+    UPLOADS_EVENTS = 64,              // that wait for one file
+    UPLOADS_MS = 45000,               // from the event to its end: less than a question to an adapter may take
+    UPLOADS_ASK_MS = 10000,           // of one request to the service
+    UPLOADS_PUT_MS = 30000,           // of one PUT
+    UPLOADS_FIND_MS = 60000,          // until a service is looked for again
+    UPLOADS_BURST = 10,               // files that a user may ask for at once, ...
+    UPLOADS_RATE_S = 6,               // ... and then one in so many seconds
+    UPLOADS_URLS = 128,               // that may be used again
 };
 
 struct uploads_config {  // borrowed for the call, copied

@@ -721,6 +721,11 @@ static void so_many_bytes_may_wait(void **state)
     take(t, "cam", "a", 1);
     assert_true(told(t, 0, "too many files wait already"));
     mem_free(large);
+    large = mem_zalloc(UPLOADS_BYTES + 1, 1);
+    ev = picture("cam", (struct str){large, UPLOADS_BYTES + 1}, 2);
+    uploads_take(t->u, &ev);
+    assert_true(told(t, 1, "it is larger than what the bridge can hold"));
+    mem_free(large);
 }
 
 static void a_user_may_ask_so_often(void **state)
