@@ -64,3 +64,13 @@ def place(request, xmpp, mosquitto):
         bridge.finish()
     finally:
         bridge.close()
+
+
+@pytest.fixture
+def all_run(request):
+    """For tests that end servers: one's failure is not the next one's."""
+    if "place" in request.fixturenames:
+        for server in request.getfixturevalue("place"):
+            if not server.running():
+                server.process = None
+                server.start()

@@ -21,16 +21,7 @@ ALERTS = """
       journal: {max_messages: 200}
 """
 BRIDGE = {"mqtt": ALERTS, "access": "admins: [admin@localhost]\naccess: [allow all to localhost]\n"}
-
-
-@pytest.fixture(autouse=True)
-def all_run(request):
-    """One test's failure is not the next one's."""
-    if "place" in request.fixturenames:
-        for server in request.getfixturevalue("place"):
-            if not server.running():
-                server.process = None
-                server.start()
+pytestmark = pytest.mark.usefixtures("all_run")
 
 
 def say(wire, door, state):

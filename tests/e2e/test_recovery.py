@@ -17,6 +17,7 @@ ORDERS = {
     "ejabberd": [("server", "broker", "bridge"), ("broker", "bridge", "server"), ("bridge", "server", "broker")],
 }
 _temperature = itertools.count(1)  # each round has a reading of its own: what was seen before proves nothing
+pytestmark = pytest.mark.usefixtures("all_run")
 
 
 @pytest.fixture(scope="module")
@@ -26,16 +27,6 @@ def devices(place):
         dead = Device(place.broker, "dead").start()
         dead.leave()
         yield alive
-
-
-@pytest.fixture(autouse=True)
-def all_run(request):
-    """One test's failure is not the next one's."""
-    if "place" in request.fixturenames:
-        for server in request.getfixturevalue("place"):
-            if not server.running():
-                server.process = None
-                server.start()
 
 
 def available(temperature):
