@@ -190,6 +190,10 @@ static void add_power(struct tasmota *t, size_t i, const char *word)
     if (t->relays == 1) // the only one has no number, unless SetOption26 says so
         add_states(t, entity, STR("POWER"));
     add_states(t, entity, key);
+    if (!t->own_topics) // the same in one word, which may be retained
+        mqtt_describe_state(entity,
+                            arena_concat(t->a, (const struct str[]){t->t.stat, t->relays == 1 ? STR("POWER") : key}, 2),
+                            STR_NONE);
     mqtt_describe_add(t->d, entity);
 }
 

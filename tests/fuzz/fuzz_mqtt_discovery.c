@@ -135,6 +135,8 @@ static enum err ask(struct mqtt_sink *s, struct str topic, struct str payload)
     if (kind < 3 && id.n < sizeof(asked[0]))
         (void)snprintf(asked[kind], sizeof(asked[0]), STR_FMT, STR_ARG(id));
     json_decref(root);
+    if (str_ends(topic, STR("/deny/rpc")))
+        return ERR_FORBIDDEN;
     return str_ends(topic, STR("/no/rpc")) ? ERR_AGAIN : ERR_OK;
 }
 

@@ -206,6 +206,30 @@ static void another_full_topic_must_be_allowed(void **state)
     rig_finish(&r);
 }
 
+// StateText of its own; and the answer in one word, which PowerRetain has kept.
+static void words_of_its_own(void **state)
+{
+    static const char config[] =
+        "{\"dn\":\"Herd\",\"mac\":\"" MAC
+        "\",\"t\":\"plug\",\"ft\":\"%prefix%/%topic%/\",\"state\":[\"AUS\",\"AN\",\"UM\",\"H\"],"
+        "\"tp\":[\"cmnd\",\"stat\",\"tele\"],\"rl\":[1],\"onln\":\"Da\",\"ofln\":\"Weg\",\"ver\":1}";
+    struct rig r;
+
+    (void)state;
+    start(&r, open_config);
+    rig_retained(&r, CONFIG, config);
+    rig_retained(&r, "tele/plug/LWT", "Da");
+    rig_retained(&r, "stat/plug/POWER", "AUS");
+    assert_presence(&r, KEY, SHOW_ONLINE, "switch off");
+    assert_int_equal(rig_say(&r, KEY, "toggle", 1), ERR_OK);
+    assert_str(published(&r, "cmnd/plug/POWER1")->payload, "AN");
+    rig_hear(&r, "stat/plug/POWER", "AN");
+    assert_outcome(&r, EV_DELIVERED, "switch is on");
+    rig_hear(&r, "tele/plug/LWT", "Weg");
+    assert_non_null(rig_last(&r, EV_UNAVAILABLE, KEY));
+    rig_finish(&r);
+}
+
 // SetOption4: each answer on a topic of its own name.
 static void answers_on_own_topics(void **state)
 {
@@ -581,6 +605,7 @@ int main(void)
         cmocka_unit_test(sensors_may_come_first),
         cmocka_unit_test(full_topics),
         cmocka_unit_test(another_full_topic_must_be_allowed),
+        cmocka_unit_test(words_of_its_own),
         cmocka_unit_test(answers_on_own_topics),
         cmocka_unit_test(kinds_of_devices),
         cmocka_unit_test(what_cannot_be_expressed_is_noted),
