@@ -224,6 +224,9 @@ void letters_land(struct bridge *b, uint16_t component, uint64_t fence);
 bool letters_work(struct bridge *b, struct effects *out); // false when the step is full
 int64_t letters_deadline(const struct bridge *b);
 void letters_link_up(struct bridge *b);
+// Tries of before this process, and what the server may have lost of them.
+bool letters_doubt(const struct bridge *b, uint16_t component);
+void letters_started(struct bridge *b, uint16_t component, int64_t since);
 void letters_link_down(struct bridge *b, uint16_t component);
 // Drops those for one user. False when the step is full.
 bool letters_erase(struct bridge *b, struct effects *out, const struct user *u);

@@ -36,7 +36,7 @@ static void store_lane(struct bridge *b, struct effects *out, const struct sourc
                                  .text = str_c(b->boot),
                                  .dead = l->dead,
                                  .expired = l->expired,
-                                 .since = b->wall});
+                                 .since = l->doubt ? l->doubt : b->wall});
 }
 
 static void store_record(struct effects *out, const struct source *s, const struct event *ev, uint64_t number)
@@ -271,7 +271,6 @@ static bool expire(struct bridge *b, struct effects *out, struct source *s, stru
             return false;
         letter_expired(b, out, s, r, id, str_c(l->targets[l->target_at]));
     }
-    l->expired++;
     return true;
 }
 
@@ -410,7 +409,7 @@ bool bridge_doubts(const struct bridge *b, uint16_t component)
         if (s->component == component && s->lane && s->lane->doubt)
             return true;
     }
-    return false;
+    return letters_doubt(b, component);
 }
 
 // A server that was started after the fence may have lost what it had taken. The clock of its answer counts seconds.
@@ -426,6 +425,7 @@ void started_in(struct bridge *b, const struct event *ev, struct effects *out)
             lane_unfence(s->lane);
         s->lane->doubt = 0;
     }
+    letters_started(b, ev->component, ev->stamp ? ev->stamp + LANE_HOLD_MS + COARSE : 0);
 }
 
 void deliver_link_down(struct bridge *b, uint16_t component)
@@ -437,8 +437,11 @@ void deliver_link_down(struct bridge *b, uint16_t component)
     w->fence = 0;
     w->letters = 0;
     for (size_t i = 1; i < b->source_count; i++) {
-        if (b->sources[i].component == component && b->sources[i].lane)
-            lane_unfence(b->sources[i].lane);
+        struct lane *l = b->sources[i].component == component ? b->sources[i].lane : NULL;
+        if (!l)
+            continue;
+        l->row_due = l->row_due || l->fenced > l->settled || l->resume;
+        lane_unfence(l);
     }
     letters_link_down(b, component);
 }
@@ -605,7 +608,8 @@ enum err deliver_restore_lane(struct bridge *b, const struct row *row)
     l->settled = row->settled;
     l->fenced = same ? row->number : row->settled;
     l->resume = same && row->user.n ? mem_dup(row->user.p, row->user.n) : NULL;
-    l->doubt = same && row->number > row->settled && row->since > LANE_HOLD_MS * 2 ? row->since : 0;
+    bool held = row->number > row->settled || row->user.n > 0;
+    l->doubt = same && held && row->since > LANE_HOLD_MS * 2 ? row->since : 0;
     l->dead = row->dead;
     l->expired = row->expired;
     return ERR_OK;

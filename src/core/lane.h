@@ -68,6 +68,7 @@ struct lane {
                    // has lived on. 0: there is no doubt
     size_t bytes;  // of the bodies behind `fenced`
     uint64_t dead, expired;    // records that ended so, since the lane is there
+    uint64_t expired_last;     // the last that was counted: a rewind counts none again
     size_t retrying;           // letters that are tried again
     struct lane_token *parked; // owned: their answers wait for room
     size_t parked_count, parked_cap;

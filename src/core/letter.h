@@ -27,6 +27,7 @@ struct letter {
     uint64_t question;               // its text was asked for, of the lane; 0: it was not
     uint64_t fence;                  // said behind its try; 0: none yet
     int64_t held;                    // monotonic ms until which the server may lose it; INT64_MAX: no fence is back
+    int64_t doubt;                   // wall ms of its try, if that was before this process; 0: else
     bool row_due;                    // its row is to be written
     struct str about;                // source, record and user as a key
     struct str user, id, why, local; // user: a bare JID; local: of the contact

@@ -66,6 +66,7 @@ static void set_state(struct bridge *b, struct letter *l, enum letter_state stat
 {
     struct lane *lane = lane_of(b, l);
     ground(b, l);
+    l->doubt = 0;
     lane->retrying += (size_t)tried(state) - (size_t)tried(l->state);
     if (state == LETTER_DEAD && l->state != LETTER_DEAD)
         lane->dead++;
@@ -134,6 +135,10 @@ void letter_expired(struct bridge *b, struct effects *out, struct source *s, con
                                              .local = id ? identity_part(id, PART_LOCAL) : STR_NONE,
                                              .id = r->id,
                                              .why = why});
+    if (r->number > s->lane->expired_last) {
+        s->lane->expired_last = r->number;
+        s->lane->expired++;
+    }
     s->lane->row_due = true;
     if (l)
         store_letter(b, out, l, false);
@@ -240,6 +245,10 @@ void letter_loaded(struct bridge *b, struct effects *out, struct source *s, uint
     struct letter *l = asked(b, s, question);
     if (!l || l->record != ev->number)
         return;
+    if (!component_up(b, s->component)) { // the link went meanwhile
+        set_state(b, l, LETTER_RETRY, b->now);
+        return;
+    }
     struct jid user;
     const struct identity *id = identity_find_key(&b->map.identities, l->source, ev->key);
     if (!id || id->dying || !bare_jid(l->user, &user) || !deliver_may(b, id, &user, true)) {
@@ -320,10 +329,33 @@ void letters_land(struct bridge *b, uint16_t component, uint64_t fence)
 static void lose(struct bridge *b, struct letter *l, uint64_t x)
 {
     (void)x;
-    if (l->held <= b->now)
+    if (l->held <= b->now && !l->doubt)
         return;
     set_state(b, l, LETTER_RETRY, b->now);
     row_due(b, l);
+}
+
+static void started(struct bridge *b, struct letter *l, uint64_t since)
+{
+    if (l->doubt && since && since >= (uint64_t)l->doubt)
+        lose(b, l, 0);
+    l->doubt = 0;
+}
+
+void letters_started(struct bridge *b, uint16_t component, int64_t since)
+{
+    each_sent(b, component, started, since > 0 ? (uint64_t)since : 0);
+    b->letters.next = b->now;
+}
+
+bool letters_doubt(const struct bridge *b, uint16_t component)
+{
+    for (struct list_node *it = b->letters.all.next; it != &b->letters.all; it = it->next) {
+        const struct letter *l = CONTAINER_OF(it, struct letter, node);
+        if (l->doubt && b->sources[l->source].component == component)
+            return true;
+    }
+    return false;
 }
 
 void letters_link_up(struct bridge *b)
@@ -356,7 +388,7 @@ static void due(struct bridge *b, struct effects *out, struct letter *l)
 static bool waits(const struct bridge *b, const struct letter *l)
 {
     bool may_go = b->letters.flying < LETTERS_FLYING && component_up(b, b->sources[l->source].component);
-    return l->question || (l->state == LETTER_RETRY && !may_go);
+    return l->question || l->doubt || (l->state == LETTER_RETRY && !may_go);
 }
 
 // False when the step is full.
@@ -491,8 +523,10 @@ enum err letter_restore(struct bridge *b, const struct row *row)
         row->state >= LETTER_STATES || row->user.n > JID_MAX || !bare_jid(row->user, &user))
         return ERR_BADREQ;
     bool lost = row->state == LETTER_SENT && s->lane->other_boot; // the server may have had it in its memory only
+    bool sent = row->state == LETTER_SENT && !lost;
     struct letter what = {
         .number = row->number,
+        .doubt = sent && row->next > LETTER_ANSWER_MS ? row->next - LETTER_ANSWER_MS : 0,
         .record = row->record,
         .source = (uint16_t)(s - b->sources),
         .state = lost ? LETTER_RETRY : (enum letter_state)row->state,

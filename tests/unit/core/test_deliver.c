@@ -387,6 +387,35 @@ static void test_server_restarted_too(void **state)
     assert_int_equal(journal_row(j, ROW_LANE, "home", 0)->settled, 2);
 }
 
+// What one user has of a fan-out is held as well.
+static void test_server_restarted_in_a_fan_out(void **state)
+{
+    struct journal *j = fresh(state);
+    journal_say(j, HOME, "door", "m0");
+    assert_int_equal(journal_row(j, ROW_LANE, "home", 0)->number, 1);
+    journal_link(j, 1, false); // written down at once: it may be lost
+    assert_int_equal(journal_row(j, ROW_LANE, "home", 0)->number, 0);
+    struct row row = {.kind = ROW_LANE,
+                      .adapter = STR("far"),
+                      .user = STR("alice@example.org"),
+                      .since = 1000000 + j->c.now,
+                      .text = STR("boot1")};
+    journal_link(j, 2, false);
+    journal_say(j, FAR, "mill", "three");
+    struct kept *k = journal_keep(&row);
+    journal_drop(map_put(&j->rows, k->key, k)); // alice has it, and somebody behind her has not
+    for (int i = 0; i < 2; i++) {
+        j->server_since = i == 0 ? 1000 : 1000000 + j->c.now + 1000;
+        journal_kill(j);
+        assert_true(bridge_doubts(j->c.b, 2));
+        journal_step(j, &(struct event){.kind = EV_LINK_UP, .component = 2});
+        journal_do(j, &(struct event){.kind = EV_STARTED, .component = 2, .stamp = j->server_since});
+        assert_int_equal(journal_heard(j, alice, "three"), i);
+        k = journal_keep(&row);
+        journal_drop(map_put(&j->rows, k->key, k));
+    }
+}
+
 // Nothing is answered before it is committed, and what is lost was not.
 static void test_killed_before_the_commit(void **state)
 {
@@ -666,6 +695,7 @@ int main(void)
         TEST(test_killed),
         TEST(test_machine_restarted),
         TEST(test_server_restarted_too),
+        TEST(test_server_restarted_in_a_fan_out),
         TEST(test_killed_before_the_commit),
         cmocka_unit_test(test_fan_out),
         cmocka_unit_test(test_fan_out_and_kills),

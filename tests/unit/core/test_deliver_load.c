@@ -238,6 +238,7 @@ static void test_expired(void **state)
     journal_link(j, 1, false); // before it was settled: it is too old still, and has its letters
     journal_link(j, 1, true);
     assert_int_equal(journal_rows(j, ROW_LETTER), 2);
+    assert_int_equal(journal_row(j, ROW_LANE, "home", 0)->expired, 1); // counted once
     journal_finish(j);
     mem_free(j);
 }

@@ -284,6 +284,48 @@ static void test_link_down_after_a_try(void **state)
     assert_int_equal(journal_heard(j, alice, "a"), 4);
 }
 
+// Its text comes when there is nobody to send it to any more.
+static void test_link_down_before_the_text(void **state)
+{
+    struct journal *j = said(state, "a");
+    bounce(j, alice, "a", ERR_TIMEOUT);
+    journal_pass(j, 10000);
+    j->slow = true;
+    journal_pass(j, 20000);
+    assert_int_equal(j->load_count, 1);
+    journal_link(j, 1, false);
+    j->slow = false;
+    journal_settle(j);
+    assert_int_equal(journal_heard(j, alice, "a"), 1);
+    journal_link(j, 1, true);
+    assert_int_equal(journal_heard(j, alice, "a"), 2);
+    assert_letter(j, 1, alice, LETTER_SENT);
+}
+
+static void test_server_restarted_too(void **state)
+{
+    struct journal *j = said(state, "a");
+    bounce(j, alice, "a", ERR_TIMEOUT);
+    journal_pass(j, 30000);
+    assert_int_equal(journal_heard(j, alice, "a"), 2);
+    int64_t at = 1000000 + j->c.now;
+    journal_pass(j, 1000);
+    for (int i = 0; i < 3; i++) {
+        j->server_since = i == 0 ? 0 : i == 1 ? at - 60000 : at + 500;
+        journal_kill(j);
+        journal_link(j, 1, true);
+        assert_int_equal(journal_heard(j, alice, "a"), i == 2 ? 3 : 2);
+    }
+    journal_kill(j); // nobody knows how long the server has been there before it can be asked
+    journal_pass(j, 2 * LETTER_ANSWER_MS);
+    assert_letter(j, 1, alice, LETTER_SENT);
+    j->server_since = 1000000 + j->c.now;
+    journal_link(j, 1, true);
+    assert_int_equal(journal_heard(j, alice, "a"), 4);
+    journal_pass(j, LETTER_ANSWER_MS + 1000);
+    assert_null(letter(j, 1));
+}
+
 static void test_killed_after_a_try(void **state)
 {
     struct journal *j = said(state, "a");
@@ -561,6 +603,8 @@ int main(void)
         TEST(test_tried_in_vain),
         TEST(test_beside_the_lane),
         TEST(test_link_down_after_a_try),
+        TEST(test_link_down_before_the_text),
+        TEST(test_server_restarted_too),
         TEST(test_killed_after_a_try),
         TEST(test_text_missing),
         TEST(test_rights_lost),
