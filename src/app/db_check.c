@@ -41,7 +41,7 @@ static void take_components(struct db_judge *j, const struct conf_value *compone
     size_t n = 0, at = 0;
     for (const struct conf_value *c; (c = conf_each(components, &at)); n++) {
         struct jid jid = {.domain = STR_NONE};
-        struct str domain = member_text(c, "domain");
+        struct str domain = arena_dup(&j->config, member_text(c, "domain"));
         if (jid_parse(&j->config, domain, &jid))
             jid.domain = domain;
         v[n] = (struct bridge_component){.domain = jid.domain, .name = STR("Spandrel")};
