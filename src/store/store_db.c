@@ -164,7 +164,7 @@ static int configure(struct store_db *db)
 {
     (void)sqlite3_wal_hook(db->sql, on_log, db);
     return exec(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 16777216;"
-                    "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA secure_delete = ON;"
+                    "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA secure_delete = FAST;"
                     "BEGIN IMMEDIATE; COMMIT");
 }
 

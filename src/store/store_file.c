@@ -81,7 +81,7 @@ static int open_sql(struct store_file *f)
     return rc == SQLITE_OK ? sqlite3_exec(f->sql,
                                           "PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = FULL;"
                                           "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;"
-                                          "PRAGMA secure_delete = ON",
+                                          "PRAGMA secure_delete = FAST",
                                           NULL, NULL, NULL)
                            : rc;
 }
