@@ -25,7 +25,7 @@ enum {
     LEARN_AGAIN = 60 * 1000, // ms
     LEARN_REFUSED = 3600 * 1000,
     ASK_AGAIN = 60 * 1000,
-    RETRY = 1000,
+    RETRY = 1000, // ms until the broker has taken what it was sent
 };
 
 enum part { PART_INFO, PART_CONFIG, PART_STATUS, PARTS };
@@ -61,6 +61,7 @@ struct shelly {
     struct talk *talks; // owned, in the order in which they came
     size_t talk_count;
     int64_t retry; // when there may be room to ask again
+    int64_t greet; // when all of generation 1 are asked to announce themselves
     uint64_t last_id;
     struct learned learned[LEARNED];
 };
@@ -128,7 +129,7 @@ static void *shelly_create(const struct conf_value *discovery, struct conf_repor
     s->source = mem_dup(conf_str(source).p, conf_str(source).n);
     s->expire_after = conf_int(conf_get(conf, "expire_after"));
     s->talks = mem_zalloc(TALKS_MAX, sizeof(*s->talks));
-    s->retry = INT64_MAX;
+    s->retry = s->greet = INT64_MAX;
     map_init(&s->units);
     if (!source_valid(conf_str(source)))
         conf_fail(report, source, "not a topic of letters, digits, '-', '_', '.' and '/', of at most 64 characters");
@@ -405,6 +406,12 @@ static enum err unit_message(struct shelly *s, struct str id, struct str tail, c
 
 /* Generations 2 to 4 */
 
+// Those that run are among the first.
+static size_t running(const struct shelly *s)
+{
+    return s->talk_count < TALKS_AT_ONCE ? s->talk_count : TALKS_AT_ONCE;
+}
+
 static struct talk *talk_with(struct shelly *s, struct str prefix)
 {
     for (size_t i = 0; i < s->talk_count; i++)
@@ -463,7 +470,7 @@ static void talk_next(struct shelly *s, struct mqtt_sink *sink)
     size_t i = 0;
 
     s->retry = INT64_MAX;
-    while (i < s->talk_count && i < TALKS_AT_ONCE) { // those that run are the first
+    while (i < running(s)) {
         struct talk *t = &s->talks[i];
         enum err e = t->running ? ERR_OK : talk_start(s, t, sink);
         if (e == ERR_AGAIN) {
@@ -536,7 +543,7 @@ static struct talk *talk_of(struct shelly *s, struct str id, size_t *part)
     if (id.n != ID_BYTES + 1 || !str_to_u64(str_sub(id, ID_BYTES, id.n), &n) || n >= PARTS)
         return NULL;
     *part = (size_t)n;
-    for (size_t i = 0; i < s->talk_count; i++)
+    for (size_t i = 0; i < running(s); i++)
         if (s->talks[i].running && str_eq_c(str_sub(id, 0, ID_BYTES), s->talks[i].id))
             return &s->talks[i];
     return NULL;
@@ -564,9 +571,9 @@ static enum err answered(struct shelly *s, const struct mqtt_message *m, struct 
 static int64_t shelly_deadline(const void *self)
 {
     const struct shelly *s = self;
-    int64_t first = s->retry;
+    int64_t first = s->retry < s->greet ? s->retry : s->greet;
 
-    for (size_t i = 0; i < s->talk_count; i++)
+    for (size_t i = 0; i < running(s); i++)
         if (s->talks[i].running && s->talks[i].deadline < first)
             first = s->talks[i].deadline;
     return first;
@@ -574,10 +581,19 @@ static int64_t shelly_deadline(const void *self)
 
 static struct talk *talk_due(struct shelly *s, int64_t now)
 {
-    for (size_t i = 0; i < s->talk_count; i++)
+    for (size_t i = 0; i < running(s); i++)
         if (s->talks[i].running && s->talks[i].deadline <= now)
             return &s->talks[i];
     return NULL;
+}
+
+static void greet(struct shelly *s, struct mqtt_sink *sink)
+{
+    enum err e = sink->ask(sink, STR("shellies/command"), STR("announce"));
+
+    if (e == ERR_OK)
+        e = sink->ask(sink, STR("shellies/command"), STR("update"));
+    s->greet = e == ERR_AGAIN ? sink->now + RETRY : INT64_MAX;
 }
 
 static void shelly_tick(void *self, struct mqtt_sink *sink)
@@ -589,6 +605,8 @@ static void shelly_tick(void *self, struct mqtt_sink *sink)
         talk_end(s, t, sink);
     if (s->retry <= sink->now)
         talk_next(s, sink);
+    if (s->greet <= sink->now)
+        greet(s, sink);
 }
 
 /* Both */
@@ -611,11 +629,10 @@ static enum err shelly_message(void *self, const struct mqtt_message *m, struct 
     return str_cut(rest, '/', &id, &tail) ? unit_message(s, id, tail, m, sink, msg) : ERR_OK;
 }
 
+// Once the broker has had the time to take the subscriptions that the answers need.
 static void shelly_up(void *self, struct mqtt_sink *sink)
 {
-    (void)self;
-    (void)sink->ask(sink, STR("shellies/command"), STR("announce"));
-    (void)sink->ask(sink, STR("shellies/command"), STR("update"));
+    ((struct shelly *)self)->greet = sink->now + RETRY;
 }
 
 const struct mqtt_convention mqtt_shelly = {

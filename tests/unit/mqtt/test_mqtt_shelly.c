@@ -645,6 +645,11 @@ static void a_reload_asks_too(void **state)
     start(&r, "discovery: {quarantine: false}\n");
     assert_int_equal(r.publish_count, 0);
     assert_int_equal(mqtt_model_reload(r.m, section, report, r.now, r.wall), ERR_OK);
+    r.publish_result = ERR_AGAIN;
+    rig_pass(&r, 1500);
+    r.publish_result = ERR_OK;
+    assert_int_equal(r.publish_count, 0);
+    rig_pass(&r, 1000);
     assert_str(published(&r, "shellies/command")->payload, "update");
     assert_true(rig_listens(&r, "shellies/#"));
     announce_old(&r);
