@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 int db_fail(const struct errmsg *msg)
@@ -88,13 +89,55 @@ void db_source_close(struct db_source *s)
     arena_finish(&s->arena);
 }
 
+static bool is_of_bridge(struct str name)
+{
+    static const char *const begins[] = {"spandrel.db", "restored.db", "snapshot-"};
+    for (size_t i = 0; i < sizeof begins / sizeof *begins; i++) {
+        if (str_starts(name, str_c(begins[i])))
+            return true;
+    }
+    return str_eq_c(name, "lock");
+}
+
+static bool in_state(const struct db_source *s, struct str dir)
+{
+    struct stat one, state;
+    struct arena a;
+    arena_init(&a, 256);
+    bool same = stat(arena_cstr(&a, dir), &one) == 0 && stat(s->dir, &state) == 0 && one.st_dev == state.st_dev &&
+                one.st_ino == state.st_ino;
+    arena_finish(&a);
+    return same;
+}
+
+enum err db_target(const struct db_source *s, const char *file, struct errmsg *msg)
+{
+    struct str dir, base;
+    struct stat st;
+    if (!str_rcut(str_c(file), '/', &dir, &base)) {
+        dir = STR(".");
+        base = str_c(file);
+    }
+    if (is_of_bridge(base) && in_state(s, dir.n ? dir : STR("/")))
+        return err_set(msg, ERR_CONF, "%s is a file of the bridge: name another one", file);
+    if (lstat(file, &st) == 0 && !S_ISREG(st.st_mode))
+        return err_set(msg, ERR_CONF, "%s is no regular file, and would be replaced by one: name another one", file);
+    return ERR_OK;
+}
+
+static enum err copy(const struct db_source *s, const char *file, struct errmsg *msg)
+{
+    enum err e = db_target(s, file, msg);
+    return e ? e : store_file_copy(s->file, file, msg);
+}
+
 int db_backup(const struct db_options *o, const char *file)
 {
     struct db_source s;
     struct errmsg msg;
     int code = DB_FAILED;
     if (db_source_open(&s, o->config, DB_READ))
-        code = store_file_copy(s.file, file, &msg) ? db_fail(&msg) : DB_DONE;
+        code = copy(&s, file, &msg) ? db_fail(&msg) : DB_DONE;
     if (code == DB_DONE)
         printf("%s: a copy of %s/spandrel.db, checked\n", file, s.dir);
     db_source_close(&s);

@@ -106,7 +106,10 @@ static enum err write_csv(struct writer *w, struct store_file *f, enum row_kind 
 static enum err export_file(struct db_source *s, const char *to, enum row_kind kind, struct errmsg *msg)
 {
     struct writer w;
-    enum err e = writer_open(&w, &s->arena, to, msg);
+    enum err e = to ? db_target(s, to, msg) : ERR_OK;
+    if (e)
+        return e;
+    e = writer_open(&w, &s->arena, to, msg);
     if (!e)
         e = kind == ROW_KINDS ? write_json(&w, s->file, msg) : write_csv(&w, s->file, kind, msg);
     return writer_close(&w, e, msg);

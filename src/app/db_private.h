@@ -22,6 +22,9 @@ enum db_access { DB_READ, DB_WRITE };
 bool db_source_open(struct db_source *s, const char *config, enum db_access access);
 void db_source_close(struct db_source *s);
 int db_fail(const struct errmsg *msg); // prints it; the exit code
+// What is written takes the place of what has the name: ERR_CONF when that is a file of the bridge itself, which may be
+// at work with it, or no regular file.
+enum err db_target(const struct db_source *s, const char *file, struct errmsg *msg);
 
 // The tables that CSV has, ROW_KINDS at the end.
 extern const enum row_kind db_csv_tables[];

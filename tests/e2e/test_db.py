@@ -1,6 +1,7 @@
 """`spandrel db`: copies of what a bridge keeps, made while it runs and brought back; checks; exports that come back bit by bit; and what a kill leaves."""
 import asyncio
 import json
+import os
 import random
 import shutil
 import sqlite3
@@ -120,6 +121,24 @@ async def test_backups_one_after_the_other_and_at_once(bridge, tmp_path):
         assert (tmp_path / f"{n}.db").exists() == (n in good)
     db.ok("backup", tmp_path / "last.db")
     assert not list(bridge.state.glob("snapshot-*"))
+
+
+async def test_nothing_of_the_bridge_is_written_over(bridge, tmp_path):
+    """What a copy would replace while the bridge works with it, or is no file at all, stays as it is."""
+    db = Db(bridge)
+    before = {path.name: path.stat().st_ino for path in bridge.state.iterdir()}
+    (tmp_path / "way").symlink_to(bridge.state)
+    for name in ("spandrel.db", "spandrel.db-wal", "restored.db", "lock", "snapshot-1.db"):
+        for command in ("backup", "export"):
+            assert "is a file of the bridge" in await asyncio.to_thread(db.refused, command, tmp_path / "way" / name)
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "link").symlink_to("/dev/stdout")
+    for name in ("fifo", "link"):
+        assert "is no regular file" in await asyncio.to_thread(db.refused, "backup", tmp_path / name)
+    assert (tmp_path / "fifo").is_fifo() and (tmp_path / "link").is_symlink()
+    after = {path.name: path.stat().st_ino for path in bridge.state.iterdir()}
+    assert after == before
+    await asyncio.to_thread(db.ok, "backup", bridge.state / "mine.db")
 
 
 def test_export_comes_back_bit_by_bit(idle, tmp_path):
