@@ -21,6 +21,7 @@ enum {
     PATIENCE = 5 * 1000,  // ms after the first, at most
     RECORDS_MAX = 10000,  // devices
     BYTES_MAX = 16 << 20, // of all that is gathered
+    SLICE = 32,           // devices put together in one call
 };
 
 struct record {
@@ -384,16 +385,18 @@ static enum err message4(struct homie *h, struct record *r, struct str path, con
     return ERR_OK;
 }
 
-static void put_together(struct homie *h, struct record *r, struct mqtt_sink *sink)
+// Whether there was anything to do.
+static bool put_together(struct homie *h, struct record *r, struct mqtt_sink *sink)
 {
     struct errmsg msg = {""};
 
     if (!r->dirty || speaks5(r) || !r->present || r->starting || !r->old || !homie_attributes_complete(r->old))
-        return;
+        return false;
     r->dirty = false;
     enum err e = tell4(h, r, sink, &msg);
     if (e != ERR_OK)
         sink->refused(sink, source_of(h, str_c(r->id), sink->arena), e, msg.text);
+    return true;
 }
 
 static int64_t homie_deadline(const void *self)
@@ -404,12 +407,16 @@ static int64_t homie_deadline(const void *self)
 static void homie_tick(void *self, struct mqtt_sink *sink)
 {
     struct homie *h = self;
-    size_t at = 0;
+    size_t at = 0, done = 0;
     void *r;
 
     h->due = h->first = INT64_MAX;
-    while (map_next(&h->records, &at, NULL, &r))
-        put_together(h, r, sink);
+    while (done < SLICE && map_next(&h->records, &at, NULL, &r))
+        done += put_together(h, r, sink);
+    if (done < SLICE)
+        return;
+    h->due = sink->now; // for the others, who have waited long enough
+    h->first = sink->now - PATIENCE;
 }
 
 /* Both */

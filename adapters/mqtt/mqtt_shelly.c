@@ -180,16 +180,6 @@ static void shelly_destroy(void *self)
     mem_free(s);
 }
 
-// Who was announced need not be asked again.
-static void shelly_inherit(void *self, void *from)
-{
-    struct shelly *s = self, *old = from;
-
-    units_finish(s);
-    s->units = old->units;
-    map_init(&old->units);
-}
-
 /* Topics */
 
 static struct str shelly_filter(const void *self, size_t n, struct arena *a)
@@ -205,8 +195,19 @@ static struct str shelly_filter(const void *self, size_t n, struct arena *a)
     return n - 3 < s->prefix_count ? arena_printf(a, STR_FMT "/online", STR_ARG(s->prefix[n - 3])) : STR_NONE;
 }
 
-// What stands before `last`: the prefix of a device of generation 2 or later, given by the configuration or, at one
-// level, by the firmware ("shellyplus1-a8032ab12345").
+// The prefix of a device of generation 2 or later, given by the configuration or, at one level, by the firmware
+// ("shellyplus1-a8032ab12345").
+static bool is_prefix(const struct shelly *s, struct str prefix)
+{
+    if (str_find(prefix, '/') < 0 && str_case_eq(str_sub(prefix, 0, 6), STR("shelly")) && !str_eq_c(prefix, "shellies"))
+        return true;
+    for (size_t i = 0; i < s->prefix_count; i++)
+        if (mqtt_topic_match(s->prefix[i], prefix, NULL))
+            return true;
+    return false;
+}
+
+// What stands before `last`, where that is such a prefix.
 static bool prefix_of(const struct shelly *s, struct str topic, const char *last, struct str *prefix)
 {
     size_t n = strlen(last);
@@ -214,13 +215,7 @@ static bool prefix_of(const struct shelly *s, struct str topic, const char *last
     if (topic.n <= n || topic.n - n > MQTT_SHELLY_PREFIX || !str_ends(topic, str_c(last)))
         return false;
     *prefix = str_sub(topic, 0, topic.n - n);
-    if (str_find(*prefix, '/') < 0 && str_case_eq(str_sub(*prefix, 0, 6), STR("shelly")) &&
-        !str_eq_c(*prefix, "shellies"))
-        return true;
-    for (size_t i = 0; i < s->prefix_count; i++)
-        if (mqtt_topic_match(s->prefix[i], *prefix, NULL))
-            return true;
-    return false;
+    return is_prefix(s, *prefix);
 }
 
 static bool is_answer(const struct shelly *s, struct str topic)
@@ -271,6 +266,23 @@ static bool shelly_covers(const void *self, struct str topic, bool command)
             return true;
     return str_rcut(topic, '/', &head, &last) && str_ends(head, STR("/status")) &&
            prefix_of(self, head, "/status", &prefix);
+}
+
+// Who was announced need not be asked again. Who has not answered yet is asked anew, since the broker does not repeat
+// that it is online.
+static void shelly_inherit(void *self, void *from)
+{
+    struct shelly *s = self, *old = from;
+
+    units_finish(s);
+    s->units = old->units;
+    map_init(&old->units);
+    for (size_t i = 0; i < old->talk_count; i++) {
+        struct str prefix = str_c(old->talks[i].prefix);
+        if (is_prefix(s, prefix))
+            s->talks[s->talk_count++] = (struct talk){.prefix = mem_dup(prefix.p, prefix.n)};
+    }
+    s->retry = s->talk_count ? INT64_MIN : INT64_MAX; // at once
 }
 
 static struct str key_of(struct str prefix, struct arena *a)
@@ -489,9 +501,10 @@ static enum err online(struct shelly *s, struct str prefix, const struct mqtt_me
 {
     if (m->payload.n == 0) {
         struct talk *t = talk_with(s, prefix);
+        sink->lost(sink, key_of(prefix, sink->arena));
         if (t)
             talk_drop(s, t);
-        sink->lost(sink, key_of(prefix, sink->arena));
+        talk_next(s, sink); // in its place
         return ERR_OK;
     }
     if (!str_eq_c(m->payload, "true") || talk_with(s, prefix))

@@ -674,6 +674,34 @@ static void odd(void **state)
     }
 }
 
+// Many at once, as after a start, are put together bit by bit, whatever comes between.
+static void slices(void **state)
+{
+    enum { DEVICES = 300 };
+    static const char *const attributes[][2] = {
+        {"$homie", "4.0.0"}, {"$nodes", "n"}, {"n/$properties", "p"}, {"$state", "ready"}};
+    static const struct mqtt_message later = {.topic = {"homie/later/$homie", 18}, .payload = {"4.0.0", 5}};
+    char topic[64];
+    struct rig r;
+
+    (void)state;
+    start(&r, open_config);
+    for (unsigned i = 0; i < DEVICES; i++)
+        for (size_t k = 0; k < COUNT(attributes); k++) {
+            (void)snprintf(topic, sizeof(topic), "homie/d%u/%s", i, attributes[k][0]);
+            rig_retained(&r, topic, attributes[k][1]);
+        }
+    r.now += 500;
+    mqtt_model_tick(r.m, r.now, r.wall);
+    size_t first = stat_of(&r).devices;
+    assert_true(first > 0 && first < DEVICES);
+    mqtt_model_message(r.m, &later, r.now, r.wall);
+    assert_true(mqtt_model_deadline(r.m) <= r.now);
+    rig_pass(&r, 0);
+    assert_int_equal(stat_of(&r).devices, DEVICES);
+    rig_finish(&r);
+}
+
 static void huge(void **state)
 {
     enum { PROPERTIES = 10000, SIZE = 1 << 20 };
@@ -777,6 +805,7 @@ int main(void)
         cmocka_unit_test(wrong_configuration),
         cmocka_unit_test(refused),
         cmocka_unit_test(odd),
+        cmocka_unit_test(slices),
         cmocka_unit_test(huge),
         cmocka_unit_test(flood),
         cmocka_unit_test(reserved),

@@ -474,6 +474,54 @@ static void many_are_asked_one_after_the_other(void **state)
     rig_finish(&r);
 }
 
+// Those who are asked are taken away before they have answered: the others need not wait for anything.
+static void who_goes_makes_room(void **state)
+{
+    struct rig r;
+    char topic[64];
+
+    (void)state;
+    start(&r, open_config);
+    rig_clear(&r);
+    for (unsigned i = 0; i < 6; i++) {
+        (void)snprintf(topic, sizeof(topic), "shelly-%u/online", i);
+        rig_retained(&r, topic, "true");
+    }
+    assert_null(published(&r, "shelly-5/rpc"));
+    rig_retained(&r, "shelly-1/online", "");
+    assert_non_null(published(&r, "shelly-5/rpc"));
+    rig_finish(&r);
+}
+
+static void reload(struct rig *r, const char *yaml)
+{
+    struct conf_report *report = conf_report_create();
+    struct conf_value *section = rig_section(yaml, report);
+
+    assert_int_equal(mqtt_model_reload(r->m, section, report, r->now, r->wall), ERR_OK);
+    conf_destroy(section);
+    conf_report_destroy(report);
+}
+
+// The broker does not say again that they are online.
+static void who_is_asked_is_asked_on_after_a_reload(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    start(&r, open_config);
+    rig_retained(&r, NEW "/online", "true");
+    rig_retained(&r, "house/cellar/boiler/online", "true");
+    rig_clear(&r);
+    reload(&r, "discovery: {quarantine: false, status_interval: 7s, shelly: {enabled: true}}\n");
+    rig_pass(&r, 0);
+    assert_non_null(published(&r, NEW "/rpc"));
+    assert_null(published(&r, "house/cellar/boiler/rpc")); // which nobody calls one any more
+    answer_well(&r, NEW "/rpc");
+    assert_int_equal(stat_of(&r).devices, 1);
+    rig_finish(&r);
+}
+
 // The link has no room for more: it is tried again.
 static void a_full_link_is_waited_for(void **state)
 {
@@ -791,6 +839,8 @@ int main(void)
         cmocka_unit_test(prefixes_of_more_levels),
         cmocka_unit_test(silence_is_borne),
         cmocka_unit_test(many_are_asked_one_after_the_other),
+        cmocka_unit_test(who_goes_makes_room),
+        cmocka_unit_test(who_is_asked_is_asked_on_after_a_reload),
         cmocka_unit_test(a_full_link_is_waited_for),
         cmocka_unit_test(a_large_one_fits),
         cmocka_unit_test(components),
