@@ -1,8 +1,31 @@
 /* Any bytes as a sequence of events: each byte chooses from small sets of kinds, users, addresses, keys, tokens and
- * flags, so that events meet. What must hold: a step stays within its bound, nothing goes north over a link that is
- * down, each posted token is answered once, and ticks come to an end. */
+ * flags, so that events meet; the journal's rows at the start have any numbers, what the bridge asks of the journal is
+ * answered or not, and fences and errors are those of what it said, or not. What must hold: a step stays within its
+ * bound, nothing goes north over a link that is down, each posted token is answered once, ticks come to an end, and in
+ * the end no deadline is left. */
 #include "core/bridge.h"
 #include "fuzz.h"
+
+#include <stdio.h>
+
+enum { HEARD = 32, ASKED = 64, RECORDS = 64 };
+
+// What the bridge has said, to be taken up.
+struct echo {
+    char ids[HEARD][48]; // of messages
+    size_t id_count;
+    uint64_t fence[3];
+    struct {
+        char lane[8];
+        uint64_t after;
+    } asked[ASKED];
+    size_t asked_count;
+    struct {
+        char lane[8], key[8], id[48];
+        uint64_t number;
+    } records[RECORDS];
+    size_t record_count;
+};
 
 struct input {
     const uint8_t *p;
@@ -59,10 +82,11 @@ static struct jid take_to(struct input *in)
     return j;
 }
 
-static void take_event(struct input *in, struct event *ev)
+static void take_event(struct input *in, const struct echo *echo, struct event *ev)
 {
     static const char *const keys[] = {"k1", "k2", "k3", "room", ""}, *const nicks[] = {"n1", "n2", "", "\x01"},
                              *const texts[] = {"hello", "", "warm", "a longer text of several words"},
+                             *const lanes[] = {"home", "far", "", "a@f", "nobody"},
                              *const rules[] = {"allow see read to x", "deny see to a@f", "nonsense", "allow all to *"};
     *ev = (struct event){.kind = (enum event_kind)take(in, EV_COUNT)};
     unsigned where = take(in, 8);
@@ -75,14 +99,20 @@ static void take_event(struct input *in, struct event *ev)
     ev->nick = PICK(in, nicks);
     ev->body = PICK(in, texts);
     ev->rule = PICK(in, rules);
-    ev->id = STR("i");
+    unsigned id = take(in, HEARD + 2);
+    ev->id = id == HEARD ? STR_NONE : id < echo->id_count ? str_c(echo->ids[id]) : STR("i");
     ev->flags = take(in, 256);
+    ev->flags |= ev->flags & EVENT_DURABLE && take(in, 2) ? EVENT_AGAIN : 0;
     ev->token = take(in, 8);
     ev->number = take(in, 4);
     ev->show = (enum show)take(in, SHOW_DND + 1);
     ev->type = (enum message_type)take(in, MESSAGE_HEADLINE + 1);
     ev->identity = (enum identity_kind)(str_eq_c(ev->key, "room") ? IDENTITY_ROOM : take(in, IDENTITY_KINDS));
     ev->err = (enum err)take(in, ERR_COUNT);
+    if (ev->kind == EV_FENCED && ev->component < 3 && take(in, 4))
+        ev->number = echo->fence[ev->component];
+    if (ev->kind == EV_LOADED || ev->kind == EV_REPLAY || ev->kind == EV_DISCARD || ev->kind == EV_RETRY)
+        ev->name = PICK(in, lanes);
     if (ev->kind == EV_IDENTITY && take(in, 2))
         ev->to.local = STR_NONE; // minted
     if (ev->kind == EV_IDENTITY && take(in, 4))
@@ -107,7 +137,32 @@ static unsigned check_effects(const struct effects *out, const bool up[3], const
     return answers;
 }
 
-static void step(struct bridge *b, const struct event *ev, bool up[3])
+static void keep_text(char *to, size_t size, struct str s)
+{
+    (void)snprintf(to, size, STR_FMT, STR_ARG(s));
+}
+
+static void hear(struct echo *echo, const struct effect *e)
+{
+    if (e->kind == EFFECT_NORTH && e->ev->kind == EV_FENCE)
+        echo->fence[e->ev->component] = e->ev->number;
+    if (e->kind == EFFECT_NORTH && e->ev->kind == EV_MESSAGE)
+        keep_text(echo->ids[echo->id_count++ % HEARD], sizeof *echo->ids, e->ev->id);
+    if (e->kind == EFFECT_LOAD && echo->asked_count < ASKED) {
+        keep_text(echo->asked[echo->asked_count].lane, sizeof echo->asked->lane, e->ev->name);
+        echo->asked[echo->asked_count++].after = e->ev->number;
+    }
+    if (e->kind == EFFECT_STORE && e->row->kind == ROW_RECORD && !e->row->gone) {
+        size_t at = echo->record_count++ % RECORDS;
+        keep_text(echo->records[at].lane, sizeof echo->records->lane, e->row->adapter);
+        keep_text(echo->records[at].key, sizeof echo->records->key, e->row->key);
+        keep_text(echo->records[at].id, sizeof echo->records->id, e->row->id);
+        echo->records[at].number = e->row->number;
+    }
+}
+
+// True when there is more to say.
+static bool step(struct bridge *b, const struct event *ev, bool up[3], struct echo *echo)
 {
     struct arena a;
     struct effects out;
@@ -117,23 +172,89 @@ static void step(struct bridge *b, const struct event *ev, bool up[3])
         up[ev->component] = ev->kind == EV_LINK_UP;
     bridge_step(b, ev, &out);
     FUZZ_CHECK(check_effects(&out, up, ev) <= 1);
+    for (size_t i = 0; i < out.count; i++)
+        hear(echo, &out.v[i]);
     arena_finish(&a);
+    return out.more;
 }
 
-static void drain(struct bridge *b, bool up[3], int64_t now)
+static void drain(struct bridge *b, bool up[3], int64_t now, struct echo *echo)
 {
-    bool more = true;
-    for (unsigned ticks = 0; more; ticks++) {
+    const struct event tick = {.kind = EV_TICK, .now = now, .wall = now};
+    for (unsigned ticks = 0; step(b, &tick, up, echo); ticks++)
         FUZZ_CHECK(ticks < 10000);
-        struct arena a;
-        struct effects out;
-        struct event tick = {.kind = EV_TICK, .now = now};
-        arena_init(&a, 0);
-        effects_init(&out, &a);
-        bridge_step(b, &tick, &out);
-        check_effects(&out, up, &tick);
-        more = out.more;
-        arena_finish(&a);
+}
+
+// The oldest question is answered with what was stored and is still known, maybe not all.
+static void answer(struct input *in, struct bridge *b, bool up[3], int64_t now, struct echo *echo)
+{
+    if (!echo->asked_count)
+        return;
+    char lane[8];
+    memcpy(lane, echo->asked[0].lane, sizeof lane);
+    uint64_t after = echo->asked[0].after;
+    memmove(&echo->asked[0], &echo->asked[1], --echo->asked_count * sizeof *echo->asked);
+    struct event ev = {.kind = EV_LOADED, .now = now, .wall = now, .name = str_c(lane), .body = STR("again")};
+    size_t count = echo->record_count < RECORDS ? echo->record_count : RECORDS;
+    unsigned some = take(in, 4);
+    for (size_t i = 0; i < count && some; i++) { // in order of numbers but where the table has turned
+        if (strcmp(echo->records[i].lane, lane) != 0 || echo->records[i].number <= after)
+            continue;
+        struct event record = ev;
+        char id[48], key[8];
+        memcpy(id, echo->records[i].id, sizeof id);
+        memcpy(key, echo->records[i].key, sizeof key);
+        record.number = echo->records[i].number;
+        record.id = str_c(id);
+        record.key = str_c(key);
+        (void)step(b, &record, up, echo);
+    }
+    ev.number = after;
+    ev.flags = take(in, 2) ? EVENT_DURABLE : 0;
+    (void)step(b, &ev, up, echo);
+}
+
+static void restore_rows(struct input *in, struct bridge *b)
+{
+    static const enum row_kind kinds[] = {ROW_LANE, ROW_RECORD, ROW_RECORD, ROW_RECORD, ROW_LETTER, ROW_ASK};
+    static const char *const lanes[] = {"home", "far", "nobody"}, *const users[] = {"a@f", "b@x", "a@f/r", "@", ""},
+                             *const ids[] = {"i", "j", ""};
+    static const uint64_t numbers[] = {0, 1, 2, 3, 5, 300, 5000, INT64_MAX, UINT64_MAX};
+    static const int64_t times[] = {0, 1, 100000, -1, INT64_MIN, INT64_MAX};
+#define NUMBER(in) numbers[take(in, sizeof numbers / sizeof *numbers)]
+#define TIME(in) times[take(in, sizeof times / sizeof *times)]
+    for (unsigned n = take(in, 8); n > 0; n--) {
+        struct row row = {.kind = kinds[take(in, 6)], .domain = STR("gw"), .local = STR("k1"), .key = STR("k1")};
+        row.adapter = PICK(in, lanes);
+        row.user = PICK(in, users);
+        row.id = PICK(in, ids);
+        row.number = NUMBER(in);
+        row.settled = NUMBER(in);
+        row.trimmed = NUMBER(in);
+        row.record = NUMBER(in);
+        row.dead = NUMBER(in);
+        row.since = TIME(in);
+        row.stamp = TIME(in);
+        row.next = TIME(in);
+        row.state = take(in, 8);
+        row.attempts = take(in, 256);
+        enum err e = bridge_restore(b, &row);
+        FUZZ_CHECK(e == ERR_OK || e == ERR_BADREQ || e == ERR_NOTFOUND || e == ERR_EXISTS);
+        (void)bridge_deadline(b);
+    }
+}
+
+// Without links nothing is waited for for ever.
+static void end(struct bridge *b, bool up[3], int64_t now, struct echo *echo)
+{
+    for (uint16_t c = 1; c < 3; c++)
+        (void)step(b, &(struct event){.kind = EV_LINK_DOWN, .component = c, .now = now, .wall = now}, up, echo);
+    now += 100000;
+    drain(b, up, now, echo);
+    for (unsigned rounds = 0; bridge_deadline(b) != INT64_MAX; rounds++) {
+        FUZZ_CHECK(rounds < 5000);
+        now = bridge_deadline(b) > now ? bridge_deadline(b) : now;
+        drain(b, up, now, echo);
     }
 }
 
@@ -142,19 +263,25 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct input in = {data, size};
     struct bridge *b = make_bridge();
     bool up[3] = {false, true, false};
-    step(b, &(struct event){.kind = EV_LINK_UP, .component = 1}, up);
+    struct echo echo = {.id_count = 0};
+    if (take(&in, 2))
+        restore_rows(&in, b);
+    (void)step(b, &(struct event){.kind = EV_LINK_UP, .component = 1}, up, &echo);
     int64_t now = 0;
     while (in.n) {
         struct event ev;
-        take_event(&in, &ev);
-        now += take(&in, 64) * 100;
+        take_event(&in, &echo, &ev);
+        unsigned wait = take(&in, 64);
+        now += wait < 60 ? wait * 100 : wait * 100000;
         ev.now = ev.wall = now;
-        step(b, &ev, up);
-        if (take(&in, 4) == 0)
-            drain(b, up, now);
+        (void)step(b, &ev, up, &echo);
+        unsigned then = take(&in, 8);
+        if (then < 2)
+            drain(b, up, now, &echo);
+        else if (then < 4)
+            answer(&in, b, up, now, &echo);
     }
-    drain(b, up, now + 100000);
-    FUZZ_CHECK(bridge_deadline(b) == INT64_MAX);
+    end(b, up, now, &echo);
     struct bridge_stat s;
     bridge_stat(b, &s);
     FUZZ_CHECK(s.pending == 0);
