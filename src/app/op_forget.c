@@ -1,6 +1,8 @@
 /* `forget ADDRESS`: of a contact, which goes for everybody; of anybody else, of whom nothing is kept from then on. */
 #include "app/op_private.h"
+#include "base/mem.h"
 #include "core/policy.h"
+#include "store/store_table.h"
 
 #include <inttypes.h>
 
@@ -52,7 +54,37 @@ static void tell_subscriptions(struct operation_call *c, const struct jid *user)
     }
 }
 
-static void tell_removed(struct operation_call *c, const struct jid *user)
+/* What the database has of the user: more than the core, which leaves rows of other domains and adapters alone. */
+
+struct his_rows {
+    struct operation_call *c;
+    struct row *v; // owned, with their strings in the arena of the answer
+    size_t count, asks, idle;
+};
+
+static enum err collect(void *ud, const struct row *row)
+{
+    struct his_rows *his = ud;
+    struct row *copy;
+    his->v = mem_realloc(his->v, his->count + 1, sizeof *his->v);
+    copy = &his->v[his->count++];
+    *copy = (struct row){.kind = row->kind, .gone = true, .number = row->number};
+    copy->user = arena_dup(&his->c->answer->arena, row->user);
+    copy->domain = arena_dup(&his->c->answer->arena, row->domain);
+    copy->local = arena_dup(&his->c->answer->arena, row->local);
+    bool idle = row->kind != ROW_LETTER && !is_ours(his->c, row->domain);
+    his->idle += idle;
+    his->asks += row->kind == ROW_ASK && !idle;
+    return ERR_OK;
+}
+
+static void remove_rows(const struct his_rows *his)
+{
+    for (size_t i = 0; i < his->count; i++)
+        store_put(his->c->hub->store, &his->v[i]);
+}
+
+static void tell_removed(struct operation_call *c, const struct jid *user, const struct his_rows *his)
 {
     static const char *const columns[] = {"removed", "of", NULL};
     struct user_stat s;
@@ -63,6 +95,8 @@ static void tell_removed(struct operation_call *c, const struct jid *user)
     removed_count(c, "requests under way", s.pending);
     removed_count(c, "messages that could not be delivered", s.letters);
     removed_count(c, "places in rooms", s.rooms);
+    removed_count(c, "outcomes that were promised", his->asks);
+    removed_count(c, "rows of domains that are not configured", his->idle);
     removed_count(c, "rate limit", s.known);
 }
 
@@ -119,25 +153,29 @@ static void tell_links(struct operation_call *c, const struct jid *user)
     }
 }
 
-static enum err forget_user(struct operation_call *c, const struct jid *user)
+static enum err forget_user(struct operation_call *c, const struct jid *user, struct errmsg *msg)
 {
     struct arena *a = &c->answer->arena;
     struct jid bare = {arena_dup(a, user->local), arena_dup(a, user->domain), STR_NONE};
     struct str name = jid_format(a, &bare);
     struct user_stat stat;
-    struct subscription_view s;
-    uint32_t at = 0;
+    struct his_rows his = {.c = c};
     bridge_user_stat(c->hub->bridge, &bare, &stat);
-    bool any = stat.known || stat.letters || bridge_next_subscription(c->hub->bridge, &bare, &at, &s);
-    if (any) {
+    if (store_load_user(c->hub->store, name, collect, &his)) {
+        mem_free(his.v);
+        return err_set(msg, ERR_IO, "the database cannot be read or written now: nothing is forgotten");
+    }
+    if (stat.known || stat.letters || his.count) {
         answer_say(c->answer, "Forgotten: " STR_FMT ".", STR_ARG(name));
-        (void)tell_removed(c, &bare);
+        tell_removed(c, &bare, &his);
         tell_links(c, &bare);
         hub_step(c->hub, &(struct event){.kind = EV_ERASE, .user = bare});
+        remove_rows(&his);
         store_scrub(c->hub->store);
     } else {
         answer_say(c->answer, "Nothing is kept of " STR_FMT ".", STR_ARG(name));
     }
+    mem_free(his.v);
     tell_rules(c, name);
     return ERR_OK;
 }
@@ -146,6 +184,6 @@ enum err op_forget(struct operation_call *c, struct errmsg *msg)
 {
     struct jid user;
     if (is_user(c, c->args[0], &user))
-        return forget_user(c, &user);
+        return forget_user(c, &user, msg);
     return op_change(c, EV_FORGET, "forgotten, until it is heard again", msg);
 }

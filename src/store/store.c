@@ -31,7 +31,7 @@
 #include <stdio.h>
 #include <time.h>
 
-enum { RETRY_SECONDS = 1, LOOK_SECONDS = 1, SAY_SECONDS = 60 };
+enum { RETRY_SECONDS = 1, LOOK_SECONDS = 1, SAY_SECONDS = 60, SCRUB_AGAIN_SECONDS = 3600 };
 
 static const char displaced_why[] = "the state directory was moved, removed or replaced while in use";
 
@@ -257,11 +257,15 @@ static void scrub(struct store *s)
     (void)pthread_mutex_unlock(&s->db_lock);
     if (out == STORE_FATAL)
         err_fatal("the database cannot be written: %s", why);
-    if (out == STORE_DONE)
+    if (out == STORE_DONE) {
         log_info(&log_store, LOG_MSG("the file was written anew, without what was deleted"));
-    else
-        log_warn(&log_store, LOG_MSG("the file was not written anew: it may still hold what was deleted"),
-                 LOG_C("why", why));
+        return;
+    }
+    log_warn(&log_store,
+             LOG_MSG("the file was not written anew: it may still hold what was deleted; tried again in an hour"),
+             LOG_C("why", why));
+    uint64_t none = 0;
+    (void)atomic_compare_exchange_strong(&s->scrub, &none, now_us() + (uint64_t)SCRUB_AGAIN_SECONDS * 1000000);
 }
 
 // Waits for rows or questions, and looks meanwhile whether all is in its place; false at the end. With the lock.
@@ -469,6 +473,17 @@ enum err store_load_state(struct store *s, struct str adapter, enum err (*each)(
         return e;
     (void)pthread_mutex_lock(&s->db_lock);
     e = store_db_load_state(s->db, adapter, each, ud);
+    (void)pthread_mutex_unlock(&s->db_lock);
+    return e;
+}
+
+enum err store_load_user(struct store *s, struct str user, enum err (*each)(void *ud, const struct row *row), void *ud)
+{
+    enum err e = store_flush(s);
+    if (e)
+        return e;
+    (void)pthread_mutex_lock(&s->db_lock);
+    e = store_db_load_user(s->db, user, each, ud);
     (void)pthread_mutex_unlock(&s->db_lock);
     return e;
 }

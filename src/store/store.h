@@ -50,6 +50,11 @@ const char *store_load_why(const struct store *s);
 enum err store_load_state(struct store *s, struct str adapter, enum err (*each)(void *ud, const struct row *row),
                           void *ud) MUST_CHECK;
 
+// The same with registrations, subscriptions, letters and asks of one user (bare JID): also those of domains and
+// adapters that are not in the configuration any more.
+enum err store_load_user(struct store *s, struct str user, enum err (*each)(void *ud, const struct row *row),
+                         void *ud) MUST_CHECK;
+
 // Asks for records of the journal: those of the adapter (copied) behind number `after`, at most `max`, and none more
 // once they have `bytes` bytes of text. They are read by the thread once all that was put before is durable, or could
 // not be made so, and handed over by store_fetched().
@@ -87,7 +92,7 @@ enum err store_snapshot(struct store *s, const char *path, struct errmsg *msg) M
 bool store_snapshot_ended(struct store *s, enum err *result, struct errmsg *msg);
 
 // What was deleted until now, or is within STORE_SCRUB_MS, is soon nowhere in the file: it is written anew and its log
-// emptied, once, when nothing waits to be committed. The log tells when that failed.
+// emptied, once, when nothing waits to be committed. The log tells when that failed; it is tried again in an hour.
 enum { STORE_SCRUB_MS = 3000 };
 void store_scrub(struct store *s);
 

@@ -364,9 +364,16 @@ sqlite3 *store_db_sql(struct store_db *db)
     return db->sql;
 }
 
+// Files of SQLite's own, for which it looks for a directory (/var/tmp, /tmp), are no part of the database: that is as
+// it was when one of them fails, and no reason to end. Where its log is broken, the next commit tells.
 enum store_outcome store_db_scrub(struct store_db *db, const char **why)
 {
     int rc = exec(db, "VACUUM");
+    if ((rc & 0xff) == SQLITE_IOERR) {
+        *why = rc == SQLITE_IOERR_GETTEMPPATH ? "no directory for temporary files can be written (SQLITE_TMPDIR, /tmp)"
+                                              : sqlite3_errstr(rc);
+        return STORE_RETRY;
+    }
     if (rc == SQLITE_OK)
         rc = sqlite3_wal_checkpoint_v2(db->sql, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
     if (rc == SQLITE_OK)
@@ -433,6 +440,31 @@ enum err store_db_load_state(struct store_db *db, struct str adapter, each_row *
         return ERR_IO;
     (void)sqlite3_bind_text(stmt, 1, adapter.p, (int)adapter.n, SQLITE_STATIC);
     return read_rows(db, stmt, ROW_STATE, each, ud, &msg);
+}
+
+struct of_user {
+    struct str user;
+    each_row *each;
+    void *ud;
+};
+
+// Also with a resource.
+static enum err pass_on(void *ud, const struct row *row)
+{
+    const struct of_user *u = ud;
+    bool his = str_starts(row->user, u->user) && (row->user.n == u->user.n || row->user.p[u->user.n] == '/');
+    return his ? u->each(u->ud, row) : ERR_OK;
+}
+
+enum err store_db_load_user(struct store_db *db, struct str user, each_row *each, void *ud)
+{
+    static const enum row_kind kinds[] = {ROW_REGISTRATION, ROW_SUBSCRIPTION, ROW_LETTER, ROW_ASK};
+    struct of_user his = {user, each, ud};
+    struct errmsg msg;
+    enum err e = ERR_OK;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds && !e; i++)
+        e = load_kind(db, kinds[i], pass_on, &his, &msg);
+    return e;
 }
 
 bool store_db_fetch(struct store_db *db, struct str adapter, uint64_t after, unsigned max, size_t bytes,

@@ -49,5 +49,7 @@ enum err store_db_load(struct store_db *db, enum err (*each)(void *ud, const str
                        struct errmsg *msg) MUST_CHECK;
 enum err store_db_load_state(struct store_db *db, struct str adapter, enum err (*each)(void *ud, const struct row *row),
                              void *ud) MUST_CHECK;
+enum err store_db_load_user(struct store_db *db, struct str user, enum err (*each)(void *ud, const struct row *row),
+                            void *ud) MUST_CHECK;
 
 #endif

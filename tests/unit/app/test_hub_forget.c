@@ -61,6 +61,41 @@ static void one_of_whom_nothing_is_kept(void **state)
     rig_finish(&r);
 }
 
+static enum err count_rows(void *ud, const struct row *row)
+{
+    *(size_t *)ud += row->user.n > 0;
+    return ERR_OK;
+}
+
+// Of domains and adapters that are not in the configuration any more; and what he is yet to be told.
+static void rows_that_the_core_does_not_have(void **state)
+{
+    (void)state;
+    const struct row rows[] = {
+        {.kind = ROW_SUBSCRIPTION, .user = STR("eve@example.org"), .domain = STR("old.example"), .state = 1},
+        {.kind = ROW_REGISTRATION, .user = STR("eve@example.org"), .domain = STR("old.example")},
+        {.kind = ROW_LETTER, .number = 7, .record = 1, .adapter = STR("gone"), .user = STR("eve@example.org")},
+        {.kind = ROW_ASK, .number = 8, .user = STR("eve@example.org/x"), .domain = STR("old.example")},
+        {.kind = ROW_ASK, .number = 9, .user = STR("eve@example.org/y"), .domain = STR("bridge.example")},
+        {.kind = ROW_SUBSCRIPTION, .user = STR("eve@example.orgy"), .domain = STR("old.example"), .state = 1},
+    };
+    struct rig r;
+    rig_init(&r, RIG_MAIN RULES);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        store_put(r.store, &rows[i]);
+    rig_ask(&r, "forget eve@example.org");
+    assert_true(rig_has(&r, "Forgotten: eve@example.org."));
+    assert_true(rig_has(&r, "rows of domains that are not configured"));
+    assert_true(rig_has(&r, "outcomes that were promised"));
+    rig_work(&r);
+    size_t left = 0;
+    assert_int_equal(store_load(r.store, count_rows, &left), ERR_OK);
+    assert_int_equal(left, 1);
+    rig_ask(&r, "forget eve@example.org");
+    assert_true(rig_has(&r, "Nothing is kept of eve@example.org."));
+    rig_finish(&r);
+}
+
 static void while_nobody_can_be_told(void **state)
 {
     (void)state;
@@ -117,6 +152,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_of_a_user),
         cmocka_unit_test(one_of_whom_nothing_is_kept),
+        cmocka_unit_test(rows_that_the_core_does_not_have),
         cmocka_unit_test(while_nobody_can_be_told),
         cmocka_unit_test(contacts_as_before),
         cmocka_unit_test(by_admins_alone),

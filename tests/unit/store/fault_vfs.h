@@ -12,6 +12,7 @@ struct fault {
     atomic_int write; // the code that writes return; 0: they work
     atomic_int sync;
     atomic_int read;
+    atomic_int temporary;  // the code that the opening of a file without a name returns
     atomic_bool main_only; // writes fail in the database itself, not in its log
     atomic_int after;      // so many calls of the kinds above go well before
 };
@@ -128,8 +129,12 @@ static inline int fault_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *f
     struct fault_file *file = (struct fault_file *)(void *)f;
     file->real = (sqlite3_file *)(void *)(file + 1);
     file->main = (flags & SQLITE_OPEN_MAIN_DB) != 0;
+    f->pMethods = NULL;
     memset(file->real, 0, (size_t)fault_real_vfs->szOsFile);
-    int rc = fault_real_vfs->xOpen(fault_real_vfs, name, file->real, flags, out);
+    int rc = name ? 0 : atomic_load(&fault.temporary);
+    if (rc)
+        return rc; // as it is without methods, nobody closes it
+    rc = fault_real_vfs->xOpen(fault_real_vfs, name, file->real, flags, out);
     f->pMethods = file->real->pMethods ? &fault_methods : NULL;
     return rc;
 }
@@ -151,6 +156,7 @@ static inline void fault_clear(void)
     atomic_store(&fault.write, 0);
     atomic_store(&fault.sync, 0);
     atomic_store(&fault.read, 0);
+    atomic_store(&fault.temporary, 0);
     atomic_store(&fault.after, 0);
     atomic_store(&fault.main_only, false);
 }

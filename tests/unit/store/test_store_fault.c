@@ -447,6 +447,36 @@ static int silence(void **state)
 
 #define IN_DIRECTORY(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
 
+// Without a directory for temporary files the file cannot be written anew; all else goes on.
+static void test_scrub_without_temporary_files(void **state)
+{
+    enum { LARGE = 16 << 20 }; // more than SQLite does in memory
+    const struct fixture *f = *state;
+    char path[128], line[8192] = "", *large = calloc(1, LARGE);
+    (void)snprintf(path, sizeof path, "%s/log", f->base);
+    int log = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    struct store *s = open_ok(f);
+    store_put(s, &(struct row){.kind = ROW_STATE, .adapter = STR("a"), .key = STR("k"), .text = {large, LARGE}});
+    assert_int_equal(store_flush(s), ERR_OK);
+    log_to_fd(log);
+    atomic_store(&fault.temporary, SQLITE_IOERR_GETTEMPPATH);
+    store_scrub(s);
+    for (int64_t begin = clock_mono(); !strstr(line, "was not written anew"); (void)poll(NULL, 0, 50)) {
+        assert_true(clock_mono() - begin < 20000);
+        assert_true(pread(log, line, sizeof line - 1, 0) >= 0);
+    }
+    assert_non_null(strstr(line, "no directory for temporary files"));
+    log_to_fd(open("/dev/null", O_WRONLY | O_CLOEXEC));
+    (void)close(log);
+    store_put(s, &(struct row){.kind = ROW_STATE, .gone = true, .adapter = STR("a"), .key = STR("k")});
+    put_numbered(s, 0);
+    assert_int_equal(store_flush(s), ERR_OK);
+    fault_clear();
+    store_close(s);
+    assert_numbered(f, 1);
+    free(large);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -458,6 +488,7 @@ int main(void)
         IN_DIRECTORY(test_broken_disk_aborts),
         IN_DIRECTORY(test_every_call_fails_once),
         IN_DIRECTORY(test_open_faults),
+        IN_DIRECTORY(test_scrub_without_temporary_files),
         IN_DIRECTORY(test_kill),
         IN_DIRECTORY(test_checkpoint),
         IN_DIRECTORY(test_broken_checkpoint_aborts),
