@@ -431,6 +431,8 @@ void started_in(struct bridge *b, const struct event *ev, struct effects *out)
 void deliver_link_down(struct bridge *b, uint16_t component)
 {
     struct window *w = &component_of(b, component)->window;
+    if (b->stopping) // by ourselves: what the server has taken is not lost, and the rows say how far that is
+        return;
     for (size_t i = 0; i < w->count; i++) // of who has moved to another component, too
         lane_unfence(b->sources[w->flight[i].source].lane);
     window_drop(w, w->count);
