@@ -151,19 +151,25 @@ static bool raise_number(struct store_lock *l)
     return higher >= 0;
 }
 
-// What root makes in the directory of another user belongs to that one, who is to work with it.
+// What root makes in the directory of another user belongs to that one, who is to work with it: but not a file that has
+// other names too, as he could give himself any so.
 static bool give_to_owner(int fd, const char *path)
 {
     struct str dir, base;
-    struct stat st;
+    struct stat owner, is;
     struct arena a;
     if (geteuid() != 0)
         return true;
     arena_init(&a, 256);
     bool inside = str_rcut(str_c(path), '/', &dir, &base) && dir.n;
-    bool given = stat(inside ? arena_cstr(&a, dir) : ".", &st) == 0 && fchown(fd, st.st_uid, st.st_gid) == 0;
+    bool known = stat(inside ? arena_cstr(&a, dir) : ".", &owner) == 0 && fstat(fd, &is) == 0;
     arena_finish(&a);
-    return given;
+    if (!known || (is.st_uid == owner.st_uid && is.st_gid == owner.st_gid))
+        return known;
+    if (S_ISREG(is.st_mode) && is.st_nlink == 1)
+        return fchown(fd, owner.st_uid, owner.st_gid) == 0;
+    errno = EMLINK;
+    return false;
 }
 
 static enum err open_file(struct store_lock *l, const char *path, struct errmsg *msg)
@@ -339,7 +345,7 @@ enum err store_dir_private(const char *path, struct errmsg *msg)
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return err_set(msg, ERR_IO, "cannot open %s: %s", path, strerror(errno));
-    bool failed = fstat(fd, &st) || ((st.st_mode & 0077) && fchmod(fd, 0600)) || !give_to_owner(fd, path);
+    bool failed = !give_to_owner(fd, path) || fstat(fd, &st) || ((st.st_mode & 0077) && fchmod(fd, 0600));
     enum err e = failed ? err_set(msg, ERR_IO, "cannot make %s private: %s", path, strerror(errno)) : ERR_OK;
     (void)close(fd);
     return e;

@@ -12,6 +12,7 @@
 #include "store/store_dir.h"
 #include "unit/store/store_fixture.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/stat.h>
@@ -251,10 +252,44 @@ static void test_replaced_database(void **state)
     store_close(s);
 }
 
+// In the directory of another user root gives nothing away that is also somewhere else.
+static void test_root_gives_no_other_file_away(void **state)
+{
+    enum { OTHER = 12345 };
+    static const char *const names[] = {"lock", "spandrel.db"};
+    const struct fixture *f = *state;
+    char secret[128], name[256];
+    struct store_lock *l = NULL;
+    struct errmsg msg = {""};
+    struct stat st;
+    if (geteuid() != 0)
+        skip();
+    assert_int_equal(mkdir(f->dir, 0700), 0);
+    assert_int_equal(chown(f->dir, OTHER, OTHER), 0);
+    (void)snprintf(secret, sizeof secret, "%s/secret", f->base);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        int fd = open(secret, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+        assert_true(fd >= 0 && close(fd) == 0);
+        (void)snprintf(name, sizeof name, "%s/%s", f->dir, names[i]);
+        assert_int_equal(link(secret, name), 0);
+        assert_int_equal(i ? store_dir_private(name, &msg) : store_dir_lock(f->dir, &l, NULL, &msg), ERR_IO);
+        assert_non_null(strstr(msg.text, name));
+        assert_int_equal(stat(secret, &st), 0);
+        assert_int_equal(st.st_uid, 0);
+        assert_int_equal(st.st_mode & 0777, 0644);
+        assert_int_equal(unlink(name), 0);
+    }
+    store_dir_unlock(lock_ok(f->dir));
+    (void)snprintf(name, sizeof name, "%s/lock", f->dir);
+    assert_int_equal(stat(name, &st), 0);
+    assert_int_equal(st.st_uid, OTHER);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_holder, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_root_gives_no_other_file_away, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_other_path, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_holder_that_does_not_tell, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_moved, fixture_setup, fixture_teardown),
