@@ -165,6 +165,8 @@ static enum err forget_user(struct operation_call *c, const struct jid *user, st
         mem_free(his.v);
         return err_set(msg, ERR_IO, "the database cannot be read or written now: nothing is forgotten");
     }
+    for (size_t i = 0; i < c->hub->link_count; i++)
+        uploads_forget(c->hub->links[i].uploads, name);
     if (stat.known || stat.letters || his.count) {
         answer_say(c->answer, "Forgotten: " STR_FMT ".", STR_ARG(name));
         tell_removed(c, &bare, &his);

@@ -477,6 +477,7 @@ void uploads_configure(struct uploads *u, const struct uploads_config *cfg)
 {
     set_config(u, cfg);
     uploads_lose(u);
+    uploads_forget_urls(u);
     u->told = UPLOAD_FAILURES;
     u->told_large = false;
     uploads_blame(u, STR_NONE);

@@ -49,12 +49,14 @@ struct uploads;
 struct uploads *uploads_create(const struct uploads_config *cfg, const struct uploads_host *host, void *ud,
                                const struct log_ctx *log);
 void uploads_destroy(struct uploads *u);
-// Another service is looked for at once.
+// Another service is looked for at once; what an earlier one has is not used again.
 void uploads_configure(struct uploads *u, const struct uploads_config *cfg);
 
 // MESSAGE or DELIVERED with its bytes in `blob`, its media type and name, and in `body` what it is called. `user`: who
 // asked for it, if anybody did. Copies.
 void uploads_take(struct uploads *u, const struct event *ev);
+// Keeps nothing of this user (bare JID); what is under way for him ends by itself.
+void uploads_forget(struct uploads *u, struct str bare);
 void uploads_link(struct uploads *u, bool up);
 void uploads_work(struct uploads *u);
 int64_t uploads_deadline(const struct uploads *u); // monotonic ms; INT64_MAX for none

@@ -85,10 +85,28 @@ void uploads_success(struct uploads *u, struct str key)
     }
 }
 
+void uploads_forget(struct uploads *u, struct str bare)
+{
+    for (size_t i = 0; i < UPLOADS_USERS; i++) {
+        struct upload_user *e = &u->users[i];
+        if (!e->bare || !str_eq_c(bare, e->bare))
+            continue;
+        mem_free(e->bare);
+        *e = (struct upload_user){.bare = NULL};
+    }
+}
+
+void uploads_forget_urls(struct uploads *u)
+{
+    for (size_t i = 0; i < UPLOADS_URLS; i++) {
+        mem_free(u->urls[i].url);
+        u->urls[i] = (struct upload_url){.url = NULL};
+    }
+}
+
 void uploads_memory_finish(struct uploads *u)
 {
-    for (size_t i = 0; i < UPLOADS_URLS; i++)
-        mem_free(u->urls[i].url);
+    uploads_forget_urls(u);
     for (size_t i = 0; i < UPLOADS_USERS; i++)
         mem_free(u->users[i].bare);
     for (size_t i = 0; i < UPLOADS_TOLD; i++)

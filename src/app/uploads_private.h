@@ -106,6 +106,7 @@ bool uploads_may(struct uploads *u, const struct jid *user);
 // Whether the subscribers of this contact are to be told that a file of it failed: once until one gets there.
 bool uploads_first_failure(struct uploads *u, struct str key);
 void uploads_success(struct uploads *u, struct str key);
+void uploads_forget_urls(struct uploads *u);
 void uploads_memory_finish(struct uploads *u);
 
 #endif

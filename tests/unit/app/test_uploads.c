@@ -748,6 +748,35 @@ static void a_user_may_ask_so_often(void **state)
     assert_int_equal(t->done_count, 1);
 }
 
+static void nothing_is_kept_of_a_user(void **state)
+{
+    struct rig *t = *state;
+    struct jid eve = {STR("eve"), STR("example.org"), STR("x")}, bob = {STR("bob"), STR("example.org"), STR("x")};
+    for (int i = 0; i < UPLOADS_BURST; i++)
+        assert_true(uploads_may(t->u, &eve) && uploads_may(t->u, &bob));
+    uploads_forget(t->u, STR("eve@example.org"));
+    for (size_t i = 0; i < UPLOADS_USERS; i++)
+        assert_true(!t->u->users[i].bare || strcmp(t->u->users[i].bare, "bob@example.org") == 0);
+    assert_false(uploads_may(t->u, &bob));
+    assert_true(uploads_may(t->u, &eve));
+}
+
+// What an earlier service has may be gone with it.
+static void another_service_gets_all_anew(void **state)
+{
+    struct rig *t = *state;
+    struct uploads_config cfg = rig_config;
+    upload(t, "cam", "a", 1);
+    cfg.service = STR("files.example.net");
+    uploads_configure(t->u, &cfg);
+    take(t, "cam", "a", 2);
+    assert_int_equal(t->done_count, 1);
+    answer(t, "files.example.net", ERR_OK, OFFERS);
+    answer(t, "files.example.net", ERR_OK, SLOT("2"));
+    put_ends(t, 1, 201);
+    assert_true(str_eq_c(t->done[1]->url, "https://up.example.org/g2"));
+}
+
 // The table of users has its end; who comes then is no worse off.
 static void many_users_may_ask(void **state)
 {
@@ -859,6 +888,8 @@ int main(void)
         TEST(so_many_may_wait),
         TEST(so_many_bytes_may_wait),
         TEST(a_user_may_ask_so_often),
+        TEST(nothing_is_kept_of_a_user),
+        TEST(another_service_gets_all_anew),
         TEST(many_users_may_ask),
         TEST(subscribers_are_told_once),
         TEST(the_oldest_url_gives_way),
