@@ -19,7 +19,8 @@ enum effect_kind {
     EFFECT_SOUTH,   // to ev->adapter
     EFFECT_GATED,   // to ev->adapter, once the rows copied into the current batch are durable (JOURNALED)
     EFFECT_STORE,   // write this row
-    EFFECT_LOAD,    // read at most ev->token records of the lane ev->name behind ev->number, and say them (EV_LOADED)
+    EFFECT_LOAD,    // read at most ev->token records of the lane ev->name behind ev->number, and say them (EV_LOADED);
+                    // the end is said in any case, once what was stored before is durable or cannot be
     EFFECT_OPERATE, // text to the component itself: an operation of ev->user, in ev->body, answered to ev->user from
                     // ev->to
     EFFECT_NOTICE,  // tell the admins ev->body by XMPP, and log it

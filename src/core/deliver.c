@@ -274,6 +274,15 @@ static bool expire(struct bridge *b, struct effects *out, struct source *s, stru
     return true;
 }
 
+// What a kill would send again though a fence has confirmed it.
+static size_t unsure(const struct bridge *b, uint16_t component)
+{
+    size_t n = 0;
+    for (size_t i = 1; i < b->source_count; i++)
+        n += b->sources[i].component == component && b->sources[i].lane ? b->sources[i].lane->unsure : 0;
+    return n;
+}
+
 enum progress { BLOCKED, DONE, FULL };
 
 static enum progress send_head(struct bridge *b, struct effects *out, struct source *s, struct window *w)
@@ -287,7 +296,7 @@ static enum progress send_head(struct bridge *b, struct effects *out, struct sou
     if (too_old(b, s, r->number) && !expire(b, out, s, r, id))
         return FULL;
     while (l->target_at < l->target_count) {
-        if (w->count == WINDOW || (w->count && w->bytes + cost(r) > WINDOW_BYTES))
+        if (w->count + unsure(b, s->component) >= WINDOW || (w->count && w->bytes + cost(r) > WINDOW_BYTES))
             return BLOCKED;
         if (!effects_fit(out, 1))
             return FULL;
@@ -363,6 +372,7 @@ static void landed(struct bridge *b, const struct flight *f)
 {
     struct lane *l = b->sources[f->source].lane;
     l->row_due = true;
+    l->unsure++;
     if (!f->user) {
         lane_fenced(l, f->number, b->now);
         return;
@@ -443,6 +453,7 @@ void deliver_link_down(struct bridge *b, uint16_t component)
         if (!l)
             continue;
         l->row_due = l->row_due || l->fenced > l->settled || l->resume;
+        l->unsure = l->covered = 0;
         lane_unfence(l);
     }
     letters_link_down(b, component);
@@ -495,6 +506,26 @@ static void loaded_end(struct bridge *b, struct effects *out, struct source *s, 
     passed(b, &component_of(b, s->component)->window, s, l->sent);
 }
 
+/* A row that says how far the server is must be on the disk before more than a window is handed over: else a kill would
+ * send more than that again. A disk that cannot be written holds up no delivery. */
+
+static void raise_barrier(struct bridge *b, struct effects *out, struct source *s)
+{
+    struct lane *l = s->lane;
+    if (l->barrier || l->row_due || !l->unsure || !effects_fit(out, 1))
+        return;
+    l->barrier = ++l->asked;
+    l->covered = l->unsure;
+    say_load(b, out, str_c(s->name), l->fenced, 0);
+}
+
+static void barrier_passed(struct lane *l)
+{
+    l->barrier = 0;
+    l->unsure -= l->covered;
+    l->covered = 0;
+}
+
 // Answers come in the order of the questions: those that were asked before a link went down, or for a letter, are not
 // about what the lane waits for now.
 void loaded_in(struct bridge *b, const struct event *ev, struct effects *out)
@@ -506,6 +537,10 @@ void loaded_in(struct bridge *b, const struct event *ev, struct effects *out)
     uint64_t question = l->answered + 1;
     bool end = str_empty(ev->id), own = question == l->question;
     l->answered += end;
+    if (question == l->barrier && end) {
+        barrier_passed(l);
+        return;
+    }
     if (own && end)
         loaded_end(b, out, s, ev);
     else if (own)
@@ -536,6 +571,7 @@ static bool work_source(struct bridge *b, struct effects *out, struct source *s)
         l->row_due = false;
         store_lane(b, out, s);
     }
+    raise_barrier(b, out, s);
     return room;
 }
 

@@ -55,8 +55,10 @@ struct lane {
     size_t record_count, record_bytes;
     char **targets; // owned: bare JIDs whom the head goes to, in order; NULL: not yet known
     size_t target_count, target_at;
-    uint64_t asked, answered;        // questions to the journal about it, its own and those of letters: in order
-    uint64_t question;               // its own that is out; 0: none
+    uint64_t asked, answered; // questions to the journal about it, its own and those of letters: in order
+    uint64_t question;        // its own that is out; 0: none
+    uint64_t barrier;         // one for nothing, whose answer tells that the lane's row is on the disk; 0: none
+    size_t unsure, covered;   // stanzas that a fence confirmed, and the disk does not know; those the barrier covers
     uint64_t load_after, load_until; // what that is about
     int64_t load_at;                 // when to ask again
     struct {

@@ -260,11 +260,20 @@ static inline void journal_answer(struct journal *j, uint64_t limit)
                      .kind = EV_LOADED, .name = str_c(name), .number = after, .flags = complete ? EVENT_DURABLE : 0});
 }
 
+// Questions for nothing, which only ask whether the disk has what was stored: it is quick, also where `slow` says that
+// reading is not.
+static inline void journal_barriers(struct journal *j)
+{
+    while (j->load_first < j->load_count && j->loads[j->load_first].max == 0)
+        journal_answer(j, 0);
+}
+
 static inline void journal_fenced(struct journal *j, uint16_t component)
 {
     uint64_t number = j->fence[component];
     j->fence[component] = 0;
     journal_step(j, &(struct event){.kind = EV_FENCED, .component = component, .number = number});
+    journal_barriers(j);
 }
 
 // All that can happen without time passing.

@@ -527,8 +527,8 @@ static void hostile_names(void **state)
         "#",
         "a/+/b",
         "a/#",
-        "a\x01"
-        "b",
+        ("a\x01"
+         "b"),
         "bridge",
         "bridge/request/permit_join",
         "$SYS/x",
