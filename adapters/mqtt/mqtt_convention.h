@@ -104,6 +104,8 @@ struct mqtt_sink {
     void (*said)(struct mqtt_sink *s, struct str key, struct str text);
     // The device is gone, whatever its other sources have said.
     void (*lost)(struct mqtt_sink *s, struct str key);
+    // There is such a device: not where it was refused, or forgotten since.
+    bool (*known)(struct mqtt_sink *s, struct str key);
     // What a device has said of its state in another way than on this topic of its. The arena is reset by it.
     void (*heard)(struct mqtt_sink *s, struct str topic, struct str payload);
     // Asks a device something: published once, not retained. ERR_FORBIDDEN: the topic is not one that may be written

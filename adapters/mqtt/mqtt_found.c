@@ -488,6 +488,11 @@ static void on_lost(struct mqtt_sink *s, struct str key)
         mqtt_life_forget(m, d);
 }
 
+static bool on_known(struct mqtt_sink *s, struct str key)
+{
+    return mqtt_registry_find(&hearing_of(s)->m->registry, key) != NULL;
+}
+
 static void on_heard(struct mqtt_sink *s, struct str topic, struct str payload)
 {
     mqtt_ingest_snapshot(hearing_of(s)->m, topic, payload);
@@ -518,6 +523,7 @@ static struct hearing hear(struct mqtt_model *m, size_t convention)
                  .raised = on_raised,
                  .said = on_said,
                  .lost = on_lost,
+                 .known = on_known,
                  .heard = on_heard,
                  .ask = on_ask},
         .m = m,

@@ -265,7 +265,7 @@ static enum err state5(struct homie *h, struct record *r, struct str text, struc
 {
     if (!is_state(text))
         return err_set(msg, ERR_BADREQ, "not a state of Homie");
-    r->told = r->told && r->is5;
+    r->told = r->told && r->is5 && sink->known(sink, mqtt_convention_key("homie", str_c(r->id), sink->arena));
     r->is5 = r->present = true;
     return r->description && !r->told ? tell5(h, r, sink, msg) : ERR_OK;
 }

@@ -347,25 +347,6 @@ static struct learned *slot_of(struct shelly *s, uint64_t hash)
     return &s->learned[hash % LEARNED];
 }
 
-static void learn(struct shelly *s, struct str base, struct str tail, const struct mqtt_message *m,
-                  struct mqtt_sink *sink)
-{
-    uint64_t hash = map_hash(m->topic);
-    struct learned *slot = slot_of(s, hash);
-    struct mqtt_describe d;
-    struct mqtt_found found;
-
-    if (slot->topic == hash && slot->until > sink->now)
-        return;
-    *slot = (struct learned){hash, sink->now + LEARN_AGAIN};
-    mqtt_describe_begin(&d, sink->arena, &found, key_of(str_sub(base, 0, base.n - 1), sink->arena), m->topic);
-    enum err e = mqtt_shelly_learn(base, tail, m->payload, &d);
-    if (e == ERR_OK)
-        e = sink->found(sink, &found);
-    if (e == ERR_FORBIDDEN || e == ERR_EXISTS) // that will not change soon, and the log need not be told each minute
-        slot->until = sink->now + LEARN_REFUSED;
-}
-
 static void lost(struct shelly *s, struct str id, struct mqtt_sink *sink)
 {
     struct unit *u = map_remove(&s->units, id);
@@ -375,7 +356,7 @@ static void lost(struct shelly *s, struct str id, struct mqtt_sink *sink)
     sink->lost(sink, key_of(unit_prefix(id, sink->arena), sink->arena));
 }
 
-// A device that nobody has announced since we are here.
+// A device that nobody has announced since we are here, or since it was forgotten.
 static enum err ask_who(struct shelly *s, struct str id, struct mqtt_sink *sink, struct errmsg *msg)
 {
     struct unit *u = unit_make(s, id);
@@ -385,7 +366,31 @@ static enum err ask_who(struct shelly *s, struct str id, struct mqtt_sink *sink,
     if (u->asked != INT64_MIN && sink->now - u->asked < ASK_AGAIN)
         return ERR_OK;
     u->asked = sink->now;
+    u->announced = false;
     (void)sink->ask(sink, arena_printf(sink->arena, "shellies/" STR_FMT "/command", STR_ARG(id)), STR("announce"));
+    return ERR_OK;
+}
+
+static enum err learn(struct shelly *s, struct str id, struct str tail, const struct mqtt_message *m,
+                      struct mqtt_sink *sink, struct errmsg *msg)
+{
+    uint64_t hash = map_hash(m->topic);
+    struct learned *slot = slot_of(s, hash);
+    struct mqtt_describe d;
+    struct mqtt_found found;
+
+    if (slot->topic == hash && slot->until > sink->now)
+        return ERR_OK;
+    struct str prefix = unit_prefix(id, sink->arena), key = key_of(prefix, sink->arena);
+    if (!sink->known(sink, key)) // it was forgotten: what it is must be said first
+        return ask_who(s, id, sink, msg);
+    *slot = (struct learned){hash, sink->now + LEARN_AGAIN};
+    mqtt_describe_begin(&d, sink->arena, &found, key, m->topic);
+    enum err e = mqtt_shelly_learn(arena_printf(sink->arena, STR_FMT "/", STR_ARG(prefix)), tail, m->payload, &d);
+    if (e == ERR_OK)
+        e = sink->found(sink, &found);
+    if (e == ERR_FORBIDDEN || e == ERR_EXISTS) // that will not change soon, and the log need not be told each minute
+        slot->until = sink->now + LEARN_REFUSED;
     return ERR_OK;
 }
 
@@ -407,7 +412,7 @@ static enum err unit_message(struct shelly *s, struct str id, struct str tail, c
     else if (str_eq_c(tail, "announce"))
         return announced(s, id, m->payload, sink, msg);
     else if (u && u->announced)
-        learn(s, arena_printf(sink->arena, "shellies/" STR_FMT "/", STR_ARG(id)), tail, m, sink);
+        return learn(s, id, tail, m, sink, msg);
     else {
         mqtt_describe_begin(&d, sink->arena, &none, STR_NONE, STR_NONE);
         if (presence || mqtt_shelly_learn(STR_NONE, tail, m->payload, &d) == ERR_OK)

@@ -140,6 +140,12 @@ static enum err ask(struct mqtt_sink *s, struct str topic, struct str payload)
     return str_ends(topic, STR("/no/rpc")) ? ERR_AGAIN : ERR_OK;
 }
 
+static bool known(struct mqtt_sink *s, struct str key)
+{
+    (void)s;
+    return key.n % 2 == 0;
+}
+
 static struct mqtt_sink sink = {
     .found = found,
     .gone = gone,
@@ -149,6 +155,7 @@ static struct mqtt_sink sink = {
     .raised = raised,
     .said = said,
     .lost = keep,
+    .known = known,
     .heard = heard,
     .ask = ask,
 };

@@ -674,6 +674,22 @@ static void odd(void **state)
     }
 }
 
+static void forgotten_until_it_is_heard(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    start(&r, open_config);
+    join(&r, "homie5");
+    mqtt_model_forget(r.m, STR("homie:lamp"), r.now, r.wall);
+    assert_int_equal(stat_of(&r).devices, 2);
+    rig_clear(&r);
+    rig_hear(&r, "homie/5/lamp/$state", "ready");
+    assert_int_equal(stat_of(&r).devices, 3);
+    assert_str(rig_last(&r, EV_IDENTITY, "homie:lamp")->name, "Desk lamp");
+    rig_finish(&r);
+}
+
 // Many at once, as after a start, are put together bit by bit, whatever comes between.
 static void slices(void **state)
 {
@@ -805,6 +821,7 @@ int main(void)
         cmocka_unit_test(wrong_configuration),
         cmocka_unit_test(refused),
         cmocka_unit_test(odd),
+        cmocka_unit_test(forgotten_until_it_is_heard),
         cmocka_unit_test(slices),
         cmocka_unit_test(huge),
         cmocka_unit_test(flood),

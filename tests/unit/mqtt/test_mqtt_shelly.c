@@ -110,6 +110,27 @@ static void presses_are_told_once(void **state)
     rig_finish(&r);
 }
 
+// It comes back as what it was, not as what it happens to say first.
+static void who_was_forgotten_is_asked_anew(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    start(&r, open_config);
+    announce_old(&r);
+    mqtt_model_forget(r.m, STR(OLD_KEY), r.now, r.wall);
+    assert_int_equal(stat_of(&r).devices, 0);
+    rig_pass(&r, 60000);
+    rig_clear(&r);
+    rig_hear(&r, OLD "/relay/0/power", "5.00");
+    assert_null(rig_last(&r, EV_IDENTITY, OLD_KEY));
+    assert_str(published(&r, OLD "/command")->payload, "announce");
+    rig_hear(&r, "shellies/announce", ANNOUNCED);
+    assert_str(rig_last(&r, EV_IDENTITY, OLD_KEY)->name, "shelly1pm-B929CC");
+    assert_str(published(&r, OLD "/command")->payload, "update");
+    rig_finish(&r);
+}
+
 static void who_was_not_announced_is_asked(void **state)
 {
     struct rig r;
@@ -829,6 +850,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_old_relay_lives_and_obeys),
         cmocka_unit_test(presses_are_told_once),
+        cmocka_unit_test(who_was_forgotten_is_asked_anew),
         cmocka_unit_test(who_was_not_announced_is_asked),
         cmocka_unit_test(rollers_and_lights_of_old),
         cmocka_unit_test(a_sensor_sleeps_and_is_not_lost),
