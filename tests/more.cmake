@@ -2,3 +2,4 @@
 add_subdirectory(${CMAKE_CURRENT_SOURCE_DIR}/fuzz)
 add_subdirectory(${CMAKE_CURRENT_SOURCE_DIR}/scenario)
 add_subdirectory(${CMAKE_CURRENT_SOURCE_DIR}/bench)
+add_subdirectory(${CMAKE_CURRENT_SOURCE_DIR}/fault)

@@ -96,6 +96,11 @@ class Wire:
                 else:
                     self.take(stanza)
 
+    async def ended(self):
+        """Returns when the server has hung up."""
+        with contextlib.suppress(OSError):
+            await self._task
+
     # What goes out.
     def send(self, xml):
         self._writer.write(xml.encode())
