@@ -1,6 +1,7 @@
 #include "adapters/mqtt/mqtt_raised.h"
 
 #include "base/mem.h"
+#include "base/ratelimit.h"
 
 struct one {
     char *id, *text; // owned
@@ -11,6 +12,8 @@ struct mqtt_raised {
     struct one v[MQTT_RAISED_MAX];
     size_t count;
     int64_t spoke; // monotonic ms, INT64_MIN for never
+    struct ratelimit telling;
+    bool rated;
 };
 
 static void one_free(struct one *o)
@@ -59,6 +62,18 @@ bool mqtt_raised_may_speak(struct mqtt_device *d, int64_t now, int64_t every)
         return false;
     r->spoke = now;
     return true;
+}
+
+bool mqtt_raised_may_tell(struct mqtt_device *d, int64_t now)
+{
+    struct mqtt_raised *r = make(d);
+
+    if (!r)
+        return false;
+    if (!r->rated)
+        ratelimit_init(&r->telling, 1.0 / MQTT_RAISED_RATE_S, MQTT_RAISED_BURST, now);
+    r->rated = true;
+    return ratelimit_take(&r->telling, now);
 }
 
 static void take_out(struct mqtt_raised *r, size_t at)

@@ -132,9 +132,10 @@ void mqtt_tell_raised(struct mqtt_model *m, struct mqtt_device *d, struct str id
     d->changed = true;
     mqtt_tell_soon(d);
     store_soon(m, d);
-    if (live && text.n)
+    bool told = live && mqtt_raised_may_tell(d, m->t.now);
+    if (told && text.n)
         tell_words(m, d, text, id);
-    else if (live)
+    else if (told)
         tell_words(m, d, arena_printf(&m->scratch, "over: " STR_FMT, STR_ARG(before)), id);
     mqtt_tell_presence(m, d);
 }

@@ -674,6 +674,29 @@ static void odd(void **state)
     }
 }
 
+// A loose contact: what is so is shown, and not told each time.
+static void alerts_that_flap(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    start(&r, open_config);
+    join(&r, "homie5");
+    rig_clear(&r);
+    for (unsigned i = 0; i < 100; i++) {
+        rig_hear(&r, "homie/5/lamp/$alert/x", "too hot");
+        rig_hear(&r, "homie/5/lamp/$alert/x", "");
+    }
+    assert_int_equal(rig_count(&r, EV_MESSAGE), 20);
+    rig_hear(&r, "homie/5/lamp/$alert/x", "too hot");
+    rig_pass(&r, 2000);
+    assert_int_equal(rig_last(&r, EV_AVAILABLE, "homie:lamp")->show, SHOW_DND);
+    rig_pass(&r, 10000);
+    rig_hear(&r, "homie/5/lamp/$alert/x", "");
+    assert_int_equal(rig_count(&r, EV_MESSAGE), 21);
+    rig_finish(&r);
+}
+
 static void forgotten_until_it_is_heard(void **state)
 {
     struct rig r;
@@ -821,6 +844,7 @@ int main(void)
         cmocka_unit_test(wrong_configuration),
         cmocka_unit_test(refused),
         cmocka_unit_test(odd),
+        cmocka_unit_test(alerts_that_flap),
         cmocka_unit_test(forgotten_until_it_is_heard),
         cmocka_unit_test(slices),
         cmocka_unit_test(huge),
