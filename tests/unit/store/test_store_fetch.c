@@ -384,6 +384,7 @@ static void test_letter_and_trim_at_once(void **state)
 {
     struct answers a;
     struct store *s = open_ok(*state);
+    answers_init(&a, s);
     for (uint64_t n = 1; n <= 5; n++)
         put_record(s, "home", n);
     assert_int_equal(store_flush(s), ERR_OK);
@@ -395,7 +396,6 @@ static void test_letter_and_trim_at_once(void **state)
     put_record(s, "home", 6);
     fault_clear();
     assert_int_equal(store_flush(s), ERR_OK);
-    answers_init(&a, s);
     store_fetch(s, STR("home"), 1, 1, SIZE_MAX);
     await(&a, s, 1);
     assert_int_equal(a.count, 2);
