@@ -83,16 +83,17 @@ static bool place_address(const char *dir, struct sockaddr_un *addr, socklen_t *
     return there;
 }
 
-// Who listens under the name; false, and *out as it was, when nobody does or too many ask.
-static bool name_owner(const struct sockaddr_un *addr, socklen_t size, struct credentials *out)
+// Who listens under the name: 0, else why that is not known, and *out is as it was: ECONNREFUSED when nobody does.
+static int name_owner(const struct sockaddr_un *addr, socklen_t size, struct credentials *out)
 {
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     socklen_t n = sizeof *out;
     bool known = fd >= 0 && connect(fd, (const struct sockaddr *)addr, size) == 0 &&
                  getsockopt(fd, SOL_SOCKET, SO_PEERCRED, out, &n) == 0;
+    int why = known ? 0 : errno;
     if (fd >= 0)
         (void)close(fd);
-    return known;
+    return why;
 }
 
 /* The file */
@@ -228,8 +229,8 @@ static bool believed(const struct store_lock *l, const struct credentials *who)
     return who->uid == 0 || who->uid == geteuid() || stat(l->dir, &st) || st.st_uid == who->uid;
 }
 
-// Who has the file, or had it until now: a process that dies may drop it a little before the name. `who` has the name.
-// Nothing is made.
+// Who has the file, or had it until now: a process that dies may drop it a little before the name. `who` has the name;
+// NULL: none of ours. Nothing is made.
 static bool file_held(const struct store_lock *l, const struct credentials *who, struct store_holder *holder)
 {
     char path[PATH_MAX];
@@ -241,7 +242,7 @@ static bool file_held(const struct store_lock *l, const struct credentials *who,
         return false;
     bool held = flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
     *holder = read_holder(fd, &written_to);
-    if (!held) // the copy of one was written to another file
+    if (!held && who) // the copy of one was written to another file
         held = (!who->pid || holder->pid == who->pid) && fstat(fd, &st) == 0 && (int64_t)st.st_ino == written_to;
     (void)close(fd);
     return held;
@@ -253,11 +254,12 @@ static enum err name_taken(struct store_lock *l, const struct sockaddr_un *addr,
     struct credentials who = {.pid = 0, .uid = geteuid()};
     (void)close(l->name);
     l->name = -1;
-    (void)name_owner(addr, size, &who);
-    if (file_held(l, &who, holder))
+    // Who only sits on it is none of ours, or begins at this moment: then the file decides between us.
+    bool blocked = name_owner(addr, size, &who) == ECONNREFUSED;
+    if (file_held(l, blocked ? NULL : &who, holder))
         return in_use(l->dir, holder, msg);
-    if (!believed(l, &who)) {
-        log_warn(&log_dir, LOG_MSG("a process of another user has the name of the state directory's lock"),
+    if (blocked || !believed(l, &who)) {
+        log_warn(&log_dir, LOG_MSG("a process that is none of ours has the name of the state directory's lock"),
                  LOG_C("directory", l->dir), LOG_INT("pid", who.pid), LOG_INT("uid", who.uid));
         return ERR_OK;
     }

@@ -15,7 +15,9 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 
 static struct store_lock *lock_ok(const char *dir)
@@ -252,6 +254,62 @@ static void test_replaced_database(void **state)
     store_close(s);
 }
 
+// The names of locks that processes of this machine have.
+static size_t lock_names(char names[][108], size_t max)
+{
+    char line[512];
+    size_t n = 0;
+    FILE *f = fopen("/proc/net/unix", "re");
+    assert_non_null(f);
+    while (n < max && fgets(line, sizeof line, f)) {
+        const char *at = strstr(line, "@spandrel-state-");
+        if (at)
+            (void)snprintf(names[n++], sizeof *names, "%.*s", (int)strcspn(at, "\n"), at);
+    }
+    (void)fclose(f);
+    return n;
+}
+
+static bool is_one_of(const char *name, char names[][108], size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(name, names[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
+// Anybody can take the name; who only sits on it is none of ours, and keeps nobody from starting.
+static void test_blocked_name(void **state)
+{
+    enum { MAX = 256 };
+    static char before[MAX][108], with[MAX][108];
+    const struct fixture *f = *state;
+    size_t count = lock_names(before, MAX);
+    struct store_lock *lock = lock_ok(f->dir);
+    size_t more = lock_names(with, MAX);
+    store_dir_unlock(lock);
+    int fds[MAX], taken = 0;
+    for (size_t i = 0; i < more; i++) { // other tests may have come and gone: theirs are free or not
+        struct sockaddr_un addr = {.sun_family = AF_UNIX};
+        size_t n = strlen(with[i]);
+        if (is_one_of(with[i], before, count))
+            continue;
+        memcpy(addr.sun_path + 1, with[i] + 1, n - 1);
+        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        assert_true(fd >= 0);
+        if (bind(fd, (const struct sockaddr *)&addr, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n)) == 0)
+            fds[taken++] = fd;
+        else
+            (void)close(fd);
+    }
+    assert_true(taken > 0);
+    lock = lock_ok(f->dir);
+    store_dir_unlock(lock);
+    while (taken > 0)
+        (void)close(fds[--taken]);
+}
+
 // In the directory of another user root gives nothing away that is also somewhere else.
 static void test_root_gives_no_other_file_away(void **state)
 {
@@ -290,6 +348,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_holder, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_root_gives_no_other_file_away, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_blocked_name, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_other_path, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_holder_that_does_not_tell, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_moved, fixture_setup, fixture_teardown),
