@@ -285,7 +285,8 @@ static size_t unsure(const struct bridge *b, uint16_t component)
 
 enum progress { BLOCKED, DONE, FULL };
 
-static enum progress send_head(struct bridge *b, struct effects *out, struct source *s, struct window *w)
+// `room`: so many stanzas may be ahead of what is known to be safe.
+static enum progress send_head(struct bridge *b, struct effects *out, struct source *s, struct window *w, size_t room)
 {
     struct lane *l = s->lane;
     struct lane_record *r = lane_head(l);
@@ -296,7 +297,7 @@ static enum progress send_head(struct bridge *b, struct effects *out, struct sou
     if (too_old(b, s, r->number) && !expire(b, out, s, r, id))
         return FULL;
     while (l->target_at < l->target_count) {
-        if (w->count + unsure(b, s->component) >= WINDOW || (w->count && w->bytes + cost(r) > WINDOW_BYTES))
+        if (w->count >= room || (w->count && w->bytes + cost(r) > WINDOW_BYTES))
             return BLOCKED;
         if (!effects_fit(out, 1))
             return FULL;
@@ -321,12 +322,13 @@ static void load(struct bridge *b, struct effects *out, struct source *s)
 static enum progress pump(struct bridge *b, struct effects *out, struct source *s, struct window *w)
 {
     struct lane *l = s->lane;
+    size_t doubtful = unsure(b, s->component), room = doubtful < WINDOW ? WINDOW - doubtful : 0;
     enum progress p = DONE;
     while (p == DONE && l->sent + 1 < l->next) {
         if (!effects_fit(out, LETTER_EFFECTS))
             return FULL;
         if (lane_head(l)) {
-            p = send_head(b, out, s, w);
+            p = send_head(b, out, s, w, room);
         } else {
             load(b, out, s);
             p = BLOCKED;
