@@ -113,6 +113,9 @@ enum err op_dead(struct operation_call *c, struct errmsg *msg)
         if (l.state != LETTER_SENT)
             letter_row(c, &l);
     }
+    uint64_t dropped = bridge_letters_dropped(c->hub->bridge);
+    if (dropped)
+        answer_say(c->answer, "%" PRIu64 " more were dropped since the start: there is room for so many.", dropped);
     return ERR_OK;
 }
 
@@ -324,21 +327,12 @@ static void explain_user(struct operation_call *c, const struct jid *user)
     explain_letters(c, who, STR_NONE);
 }
 
-static bool is_ours(const struct hub *h, struct str domain)
-{
-    for (size_t i = 0; i < h->link_count; i++) {
-        if (str_eq_c(domain, h->links[i].domain))
-            return true;
-    }
-    return false;
-}
-
 enum err op_explain(struct operation_call *c, struct errmsg *msg)
 {
     struct arena *a = &c->answer->arena;
     struct jid jid;
     struct str text = c->args[0];
-    if (str_find(text, '@') >= 0 && !jid_parse(a, text, &jid) && !is_ours(c->hub, jid.domain)) {
+    if (str_find(text, '@') >= 0 && !jid_parse(a, text, &jid) && !hub_serves(c->hub, jid.domain)) {
         explain_user(c, &jid);
         return ERR_OK;
     }

@@ -92,6 +92,15 @@ static bool cut_at(struct str s, ptrdiff_t at, struct str *head, struct str *tai
     return at >= 0;
 }
 
+struct str str_keep(char **to, struct str s)
+{
+    struct str kept = {*to, s.n};
+    if (s.n)
+        memcpy(*to, s.p, s.n);
+    *to += s.n;
+    return kept;
+}
+
 bool str_cut(struct str s, char sep, struct str *head, struct str *tail)
 {
     return cut_at(s, str_find(s, sep), head, tail);

@@ -41,6 +41,9 @@ static inline bool str_eq_c(struct str a, const char *cstr)
     return str_eq(a, str_c(cstr));
 }
 
+// Copies s to *to, which is moved behind it: for records that hold their strings in one block. The copy.
+struct str str_keep(char **to, struct str s);
+
 // Byte order; a prefix sorts before what it begins.
 int str_cmp(struct str a, struct str b);
 // ASCII case is ignored; other bytes must be equal.

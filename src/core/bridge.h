@@ -160,6 +160,7 @@ struct letter_view {
 };
 // Walks the letters by number: start with *at = 0; false at the end.
 bool bridge_next_letter(const struct bridge *b, uint64_t *at, struct letter_view *out);
+uint64_t bridge_letters_dropped(const struct bridge *b); // since the start, for want of room
 const char *letter_state_name(enum letter_state state);
 
 enum trace { TRACE_UNKNOWN, TRACE_WAITS, TRACE_SENT, TRACE_HELD, TRACE_SETTLED };

@@ -169,15 +169,6 @@ bool lane_has_room(const struct lane *l)
     return l->record_count < LANE_MEMORY && l->record_bytes < LANE_MEMORY_BYTES;
 }
 
-static struct str keep(char **at, struct str s)
-{
-    struct str kept = {*at, s.n};
-    if (s.n)
-        memcpy(*at, s.p, s.n);
-    *at += s.n;
-    return kept;
-}
-
 void lane_put(struct lane *l, const struct event *ev, uint64_t number)
 {
     assert(number == l->loaded + 1);
@@ -186,13 +177,13 @@ void lane_put(struct lane *l, const struct event *ev, uint64_t number)
     struct lane_record *r = mem_alloc(sizeof *r + ev->key.n + ev->id.n + ev->body.n + bare.local.n + bare.domain.n + 1);
     *r = (struct lane_record){.number = number, .type = ev->type, .stamp = ev->stamp, .since = ev->accepted};
     char *to = r->bytes;
-    r->key = keep(&to, ev->key);
-    r->id = keep(&to, ev->id);
-    r->body = keep(&to, ev->body);
-    r->user = keep(&to, bare.local);
+    r->key = str_keep(&to, ev->key);
+    r->id = str_keep(&to, ev->id);
+    r->body = str_keep(&to, ev->body);
+    r->user = str_keep(&to, bare.local);
     if (at)
-        r->user.n += keep(&to, STR("@")).n;
-    r->user.n += keep(&to, bare.domain).n;
+        r->user.n += str_keep(&to, STR("@")).n;
+    r->user.n += str_keep(&to, bare.domain).n;
     list_init(&r->node);
     list_push(&l->records, &r->node);
     l->record_count++;

@@ -21,15 +21,6 @@ void letters_finish(struct letters *t)
     map_finish(&t->by_about);
 }
 
-static struct str keep(char **to, struct str s)
-{
-    struct str kept = {*to, s.n};
-    if (s.n)
-        memcpy(*to, s.p, s.n);
-    *to += s.n;
-    return kept;
-}
-
 enum { ABOUT = sizeof(uint16_t) + sizeof(uint64_t) };
 
 static void put_about(char *to, uint16_t source, uint64_t record)
@@ -46,10 +37,10 @@ static struct letter *copy(const struct letter *what, struct str why)
     list_init(&l->node);
     put_about(l->bytes, what->source, what->record);
     l->about = (struct str){l->bytes, ABOUT + what->user.n};
-    l->user = keep(&to, what->user);
-    l->id = keep(&to, what->id);
-    l->local = keep(&to, what->local);
-    l->why = keep(&to, why);
+    l->user = str_keep(&to, what->user);
+    l->id = str_keep(&to, what->id);
+    l->local = str_keep(&to, what->local);
+    l->why = str_keep(&to, why);
     return l;
 }
 
@@ -80,15 +71,6 @@ void letter_remove(struct letters *t, struct letter *l)
     list_remove(&l->node);
     t->count--;
     mem_free(l);
-}
-
-struct letter *letter_find(const struct letters *t, uint64_t number)
-{
-    for (struct list_node *it = t->all.next; it != &t->all; it = it->next) {
-        if (at(it)->number == number)
-            return at(it);
-    }
-    return NULL;
 }
 
 struct letter *letter_about(const struct letters *t, uint16_t source, uint64_t record, struct str user)

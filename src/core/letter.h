@@ -51,7 +51,6 @@ void letters_finish(struct letters *t);
 // same is there.
 struct letter *letter_add(struct letters *t, const struct letter *what);
 void letter_remove(struct letters *t, struct letter *l);
-struct letter *letter_find(const struct letters *t, uint64_t number);
 struct letter *letter_about(const struct letters *t, uint16_t source, uint64_t record, struct str user);
 // By the id of the stanza, though the lane does not know its record any more.
 struct letter *letter_under(const struct letters *t, uint16_t source, struct str id, struct str user);

@@ -266,6 +266,11 @@ bool bridge_next_letter(const struct bridge *b, uint64_t *at, struct letter_view
     return false;
 }
 
+uint64_t bridge_letters_dropped(const struct bridge *b)
+{
+    return b->letters.dropped;
+}
+
 static enum trace trace_state(const struct lane *l, uint64_t record)
 {
     if (record <= l->settled)

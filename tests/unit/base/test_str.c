@@ -206,20 +206,24 @@ static void test_distance(void **state)
     assert_int_equal(str_distance((struct str){many, 65}, (struct str){many, 65}, 3), 4);
 }
 
+static void test_keep(void **state)
+{
+    (void)state;
+    char block[8] = "........", *to = block;
+    struct str first = str_keep(&to, STR("ab")), none = str_keep(&to, STR_NONE), last = str_keep(&to, STR("cde"));
+    assert_true(first.p == block && str_eq(first, STR("ab")));
+    assert_int_equal(none.n, 0);
+    assert_true(last.p == block + 2 && str_eq(last, STR("cde")));
+    assert_true(to == block + 5 && block[5] == '.');
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_compares),
-        cmocka_unit_test(test_starts_and_ends),
-        cmocka_unit_test(test_sub_is_clamped),
-        cmocka_unit_test(test_find),
-        cmocka_unit_test(test_find_str),
-        cmocka_unit_test(test_cut),
-        cmocka_unit_test(test_words),
-        cmocka_unit_test(test_u64),
-        cmocka_unit_test(test_i64),
-        cmocka_unit_test(test_double),
-        cmocka_unit_test(test_distance),
+        cmocka_unit_test(test_compares), cmocka_unit_test(test_starts_and_ends), cmocka_unit_test(test_sub_is_clamped),
+        cmocka_unit_test(test_find),     cmocka_unit_test(test_find_str),        cmocka_unit_test(test_cut),
+        cmocka_unit_test(test_keep),     cmocka_unit_test(test_words),           cmocka_unit_test(test_u64),
+        cmocka_unit_test(test_i64),      cmocka_unit_test(test_double),          cmocka_unit_test(test_distance),
     };
     return cmocka_run_group_tests_name("str", tests, NULL, NULL);
 }
