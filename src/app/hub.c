@@ -17,6 +17,15 @@ enum {
     STOP_MS = 2000,           // at the end: for servers that read slowly
 };
 
+bool hub_serves(const struct hub *h, struct str domain)
+{
+    for (size_t i = 0; i < h->link_count; i++) {
+        if (str_eq_c(domain, h->links[i].domain))
+            return true;
+    }
+    return false;
+}
+
 struct hub_link *hub_link_at(struct hub *h, uint16_t number)
 {
     return number >= 1 && number <= h->link_count ? &h->links[number - 1] : NULL;

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "xml/xml_writer.h"
+#include "xmpp/ns.h"
 
 enum { NOTICES_MAX = 4000 };
 
@@ -17,7 +18,7 @@ static void link_event(struct hub_link *l, struct event ev)
 static void put_last(struct xml_writer *w, void *ud)
 {
     (void)ud;
-    xml_open_ns(w, "query", "jabber:iq:last");
+    xml_open_ns(w, "query", NS_LAST);
     xml_shut(w);
 }
 
@@ -39,10 +40,9 @@ static void uptime_answer(void *ud, enum err e, struct str text, const struct xm
 static void ask_uptime(struct hub_link *l)
 {
     enum { UPTIME_MS = 2000 };
-    struct str label, parent;
+    struct str parent = jid_parent(str_c(l->domain));
     if (!bridge_doubts(l->hub->bridge, l->number))
         return;
-    (void)str_cut(str_c(l->domain), '.', &label, &parent);
     struct gateway_request ask = {
         .to = parent, .type = "get", .payload = put_last, .timeout = UPTIME_MS, .answer = uptime_answer, .ud = l};
     if (!parent.n || gateway_ask(l->gateway, &ask, component_output(l->component), l->hub->host->now(l->hub->ud)))

@@ -94,6 +94,7 @@ void hub_flush(struct hub *h, struct hub_adapter *a);
 // Fills in the times.
 void hub_stamp(struct hub *h, struct event *ev);
 
+bool hub_serves(const struct hub *h, struct str domain);               // it is one of its components'
 struct hub_link *hub_link_at(struct hub *h, uint16_t number);          // NULL: none
 struct hub_adapter *hub_adapter_at(struct hub *h, uint16_t number);    // NULL: none, or closed
 struct hub_adapter *hub_adapter_named(struct hub *h, struct str name); // NULL: none, or closed

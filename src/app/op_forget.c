@@ -6,19 +6,10 @@
 
 #include <inttypes.h>
 
-static bool is_ours(const struct operation_call *c, struct str domain)
-{
-    for (size_t i = 0; i < c->hub->link_count; i++) {
-        if (str_eq_c(domain, c->hub->links[i].domain))
-            return true;
-    }
-    return false;
-}
-
 // In the arena of the answer. What is at none of our domains is a user.
 static bool is_user(struct operation_call *c, struct str text, struct jid *out)
 {
-    return !jid_parse(&c->answer->arena, text, out) && out->local.n && !is_ours(c, out->domain);
+    return !jid_parse(&c->answer->arena, text, out) && out->local.n && !hub_serves(c->hub, out->domain);
 }
 
 static void removed(struct operation_call *c, const char *what, struct str of)
@@ -72,7 +63,7 @@ static enum err collect(void *ud, const struct row *row)
     copy->user = arena_dup(&his->c->answer->arena, row->user);
     copy->domain = arena_dup(&his->c->answer->arena, row->domain);
     copy->local = arena_dup(&his->c->answer->arena, row->local);
-    bool idle = row->kind != ROW_LETTER && !is_ours(his->c, row->domain);
+    bool idle = row->kind != ROW_LETTER && !hub_serves(his->c->hub, row->domain);
     his->idle += idle;
     his->asks += row->kind == ROW_ASK && !idle;
     return ERR_OK;

@@ -47,17 +47,10 @@ void uploads_find_finish(struct uploads *u)
     mem_free(u->why);
 }
 
-static struct str parent_of(const struct uploads *u)
-{
-    struct str label, parent;
-    str_cut(str_c(u->domain), '.', &label, &parent);
-    return parent;
-}
-
 static void found_none(struct uploads *u, struct str text)
 {
     struct arena a;
-    struct str parent = parent_of(u);
+    struct str parent = jid_parent(str_c(u->domain));
     arena_init(&a, 512);
     drop_candidates(u);
     u->state = SERVICE_NONE;
@@ -149,7 +142,7 @@ static void on_items(void *ud, enum err e, struct str text, const struct xml_nod
     struct str items[UPLOAD_ITEMS];
     size_t n = e ? 0 : upload_read_items(iq, items);
     (void)text;
-    add_candidate(u, parent_of(u));
+    add_candidate(u, jid_parent(str_c(u->domain)));
     for (size_t i = 0; i < n; i++)
         add_candidate(u, items[i]);
     ask_candidates(u);
@@ -157,7 +150,7 @@ static void on_items(void *ud, enum err e, struct str text, const struct xml_nod
 
 void uploads_find(struct uploads *u)
 {
-    struct gateway_request r = {.to = parent_of(u), .type = "get", .timeout = UPLOADS_ASK_MS};
+    struct gateway_request r = {.to = jid_parent(str_c(u->domain)), .type = "get", .timeout = UPLOADS_ASK_MS};
     r.payload = put_items;
     r.answer = on_items;
     r.ud = u;

@@ -94,9 +94,9 @@ struct bridge {
 bool effects_fit(const struct effects *out, size_t n);
 void say_north(struct bridge *b, struct effects *out, const struct event *ev); // dropped while ev->component is down
 void say_south(struct bridge *b, struct effects *out, const struct event *ev);
-// `adapter`: the one that has logged it itself, or 0.
 // Asks the journal for at most `max` records of a lane, behind that number.
 void say_load(struct bridge *b, struct effects *out, struct str lane, uint64_t after, unsigned max);
+// `adapter`: the one that has logged it itself, or 0.
 void say_notice(struct bridge *b, struct effects *out, uint16_t component, uint16_t adapter, struct str text);
 void say_operate(struct bridge *b, struct effects *out, const struct event *ev);
 // Now, or when all rows up to here are durable.
@@ -260,7 +260,9 @@ void room_user_available(struct bridge *b, const struct event *ev, struct effect
 enum err room_adapter_message(struct bridge *b, const struct event *ev, struct effects *out, struct identity *id);
 // The outcome of what a user said: it is heard now.
 void room_reflect(struct bridge *b, struct effects *out, const struct event *ask);
-// Takes a client out; `why` is told to it and to the others.
+// Takes a client out; `why` is told to it and to the others. In this step ROOM_KICK effects: to who leaves, to the
+// adapter, and the first of what the others hear.
+enum { ROOM_KICK = 8 };
 void room_kick(struct bridge *b, struct effects *out, struct room *r, struct client *c, struct str why);
 // Takes a user out, wherever he is. False when the step is full.
 bool rooms_erase(struct bridge *b, struct effects *out, const struct user *u);

@@ -71,9 +71,6 @@ static void review_sub(struct bridge *b, struct effects *out, struct sub *s)
         roster_end(b, out, s, false);
 }
 
-// What a kick says in this step: to who leaves, to the adapter, and the first of what the others hear.
-enum { KICK = 8 };
-
 static bool review_room(struct bridge *b, struct effects *out, struct room *r, const struct identity *id)
 {
     struct list_node *it, *safe;
@@ -81,7 +78,7 @@ static bool review_room(struct bridge *b, struct effects *out, struct room *r, c
         struct client *c = CONTAINER_OF(it, struct client, node);
         if (rights_seen(b, id, &c->jid))
             continue;
-        if (!effects_fit(out, KICK))
+        if (!effects_fit(out, ROOM_KICK))
             return false;
         room_kick(b, out, r, c, STR("you may no longer be here"));
     }

@@ -277,7 +277,6 @@ void room_kick(struct bridge *b, struct effects *out, struct room *r, struct cli
 
 bool rooms_erase(struct bridge *b, struct effects *out, const struct user *u)
 {
-    enum { KICK = 8 }; // effects
     struct jid jid = user_jid(u);
     uint32_t at = 0;
     for (struct room *r; (r = pool_next(&b->rooms.pool, &at));) {
@@ -286,7 +285,7 @@ bool rooms_erase(struct bridge *b, struct effects *out, const struct user *u)
             struct client *c = CONTAINER_OF(it, struct client, node);
             if (!jid_bare_eq(&c->jid, &jid))
                 continue;
-            if (!effects_fit(out, KICK))
+            if (!effects_fit(out, ROOM_KICK))
                 return false;
             room_kick(b, out, r, c, STR("all with you was ended"));
         }

@@ -218,6 +218,13 @@ bool jid_bare_eq(const struct jid *a, const struct jid *b)
     return str_eq(a->local, b->local) && str_eq(a->domain, b->domain);
 }
 
+struct str jid_parent(struct str domain)
+{
+    struct str label, parent;
+    (void)str_cut(domain, '.', &label, &parent);
+    return parent;
+}
+
 bool jid_eq(const struct jid *a, const struct jid *b)
 {
     return jid_bare_eq(a, b) && str_eq(a->resource, b->resource);

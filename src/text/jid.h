@@ -27,6 +27,8 @@ enum err jid_make(struct arena *a, struct str local, struct str domain, struct s
 struct str jid_format(struct arena *a, const struct jid *j);
 struct str jid_format_bare(struct arena *a, const struct jid *j);
 struct jid jid_bare(struct jid j);
+// The domain behind the first label: "example.org" of "bridge.example.org". Empty when there is none.
+struct str jid_parent(struct str domain);
 bool jid_eq(const struct jid *a, const struct jid *b);
 bool jid_bare_eq(const struct jid *a, const struct jid *b);
 

@@ -9,12 +9,6 @@
 /* Ids: PREFIX key '-' number, where the key is that of this run. */
 #define PREFIX "spandrel-fence-"
 
-static struct str parent_of(const struct gateway *g)
-{
-    struct str label, parent;
-    return str_cut(str_c(g->domain), '.', &label, &parent) ? parent : STR_NONE;
-}
-
 static enum err put(const struct gateway *g, uint64_t number, struct str to, struct strbuf *out)
 {
     char id[80];
@@ -34,7 +28,7 @@ static enum err put(const struct gateway *g, uint64_t number, struct str to, str
 
 enum err fence_send(struct gateway *g, uint64_t number, struct strbuf *out)
 {
-    struct str parent = parent_of(g);
+    struct str parent = jid_parent(str_c(g->domain));
     bool again = number == g->fence;
     g->fence = number;
     enum err e = put(g, number, str_c(g->domain), out);
@@ -48,7 +42,7 @@ bool fence_take(const struct gateway *g, const struct xml_node *stanza, uint64_t
     bool answer = str_eq_c(type, "result") || str_eq_c(type, "error");
     bool echo = str_eq_c(from, g->domain) && str_eq_c(type, "get");
     if (!str_eq_c(stanza->name, "iq") || !str_starts(id, STR(PREFIX)) ||
-        !(echo || (answer && str_eq(from, parent_of(g)))))
+        !(echo || (answer && str_eq(from, jid_parent(str_c(g->domain))))))
         return false;
     int n = snprintf(own, sizeof own, PREFIX "%016" PRIx64 "-", g->key);
     *number = 0;

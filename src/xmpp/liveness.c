@@ -1,5 +1,6 @@
 #include "xmpp/liveness.h"
 
+#include "text/jid.h"
 #include "xml/xml_writer.h"
 #include "xmpp/ns.h"
 
@@ -24,8 +25,7 @@ void liveness_init(struct liveness *l, struct str domain, struct rng *rng)
 {
     static const char letters[] = "abcdefghijklmnopqrstuvwxyz234567";
     *l = (struct liveness){.domain = domain};
-    struct str label;
-    str_cut(domain, '.', &label, &l->parent);
+    l->parent = jid_parent(domain);
     for (size_t i = 0; i < LIVENESS_TAG; i++)
         l->tag[i] = letters[rng_below(rng, 32)];
 }

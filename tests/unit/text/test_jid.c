@@ -437,12 +437,21 @@ static void test_slug_tails(void **state)
     assert_false(lossy);
 }
 
+static void test_parent(void **state)
+{
+    (void)state;
+    assert_true(str_eq(jid_parent(STR("bridge.example.org")), STR("example.org")));
+    assert_int_equal(jid_parent(STR("localhost")).n, 0);
+    assert_int_equal(jid_parent(STR_NONE).n, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_shapes),
         cmocka_unit_test(test_localparts),
         cmocka_unit_test(test_domains),
+        cmocka_unit_test(test_parent),
         cmocka_unit_test(test_resources),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_make),
