@@ -187,8 +187,9 @@ bool asks_end(struct bridge *b, struct effects *out, const struct user *u);
 // Ends with an error what was asked of adapters that are no longer there. False when the step is full.
 bool asks_abandon(struct bridge *b, struct effects *out);
 
-/* deliver.c: what was promised. LETTER_EFFECTS: what a letter takes of a step at most. */
-enum { LETTER_EFFECTS = 5 };
+/* deliver.c: what was promised. LETTER_EFFECTS: what a letter takes of a step at most;
+ * RECORD_ID_MAX: bytes of a record's id. */
+enum { LETTER_EFFECTS = 5, RECORD_ID_MAX = 1024 };
 // A message with EVENT_DURABLE about a contact.
 enum err deliver_accept(struct bridge *b, const struct event *ev, struct effects *out, const struct identity *id);
 // Answers the token of a post that was taken, now or when there is room in its lane.
@@ -204,10 +205,19 @@ bool deliver_may(const struct bridge *b, const struct identity *id, const struct
 // The record as a message, to nobody yet.
 struct event deliver_event(struct bridge *b, struct effects *out, const struct identity *id,
                            const struct lane_record *r);
+// The record is with the server once what flies of its lane is.
+void deliver_passed(struct bridge *b, struct source *s, uint64_t number);
+void window_finish(struct window *w);
+
+/* deliver_load.c: what the journal gives back. */
+struct lane *source_lane(struct source *s); // made when there is none
+// Asks for the bodies that come next, unless that is asked already.
+void deliver_load(struct bridge *b, struct effects *out, struct source *s);
+// Asks whether the disk has what is known of fences.
+void deliver_barrier(struct bridge *b, struct effects *out, struct source *s);
 enum err deliver_restore_lane(struct bridge *b, const struct row *row);
 enum err deliver_restore_record(struct bridge *b, const struct row *row);
 void deliver_restored(struct bridge *b);
-void window_finish(struct window *w);
 
 /* letter_step.c: what came back. */
 // `id`: whose record it is, NULL when it is gone.

@@ -14,12 +14,10 @@
 #include <stdlib.h>
 
 enum {
-    BODY_MAX = 65536,  // bytes of a record
-    LATE_MS = 10000,   // what is delivered later than that says when it was said
-    LOAD_AGAIN = 1000, // ms, when the journal could not give what it must have
-    LANE_ROW = 1,      // effects
-    ID_MAX = 1024,     // bytes
-    TOLD_MS = 600000,  // between two notices that an adapter's lane is full
+    BODY_MAX = 65536, // bytes of a record
+    LATE_MS = 10000,  // what is delivered later than that says when it was said
+    LANE_ROW = 1,     // effects
+    TOLD_MS = 600000, // between two notices that an adapter's lane is full
 };
 
 /* Rows */
@@ -56,13 +54,6 @@ static void store_record(struct effects *out, const struct source *s, const stru
 
 /* Accepting */
 
-static struct lane *lane_of(struct source *s)
-{
-    if (!s->lane)
-        s->lane = lane_create();
-    return s->lane;
-}
-
 bool deliver_full(const struct source *s)
 {
     const struct lane *l = s->lane;
@@ -76,7 +67,7 @@ enum err deliver_accept(struct bridge *b, const struct event *ev, struct effects
     struct source *s = &b->sources[id->source];
     if (!id->subscribers && str_empty(ev->user.domain))
         return ERR_OK; // there is nobody to deliver it to
-    struct lane *l = lane_of(s);
+    struct lane *l = source_lane(s);
     struct event record = *ev;
     record.body = utf8_cut(ev->body, BODY_MAX);
     record.accepted = ev->wall;
@@ -223,9 +214,9 @@ static void fly(struct window *w, uint16_t source, uint64_t number, const char *
     w->bytes += bytes;
 }
 
-// The record is with the server once what flies of its lane is.
-static void passed(struct bridge *b, struct window *w, struct source *s, uint64_t number)
+void deliver_passed(struct bridge *b, struct source *s, uint64_t number)
 {
+    struct window *w = &component_of(b, s->component)->window;
     uint16_t source = (uint16_t)(s - b->sources);
     for (size_t i = w->count; i > 0; i--) {
         struct flight *f = &w->flight[i - 1];
@@ -303,20 +294,9 @@ static enum progress send_head(struct bridge *b, struct effects *out, struct sou
             return FULL;
         send_next(b, out, s, w, r, id);
     }
-    passed(b, w, s, r->number);
+    deliver_passed(b, s, r->number);
     lane_sent(l);
     return DONE;
-}
-
-static void load(struct bridge *b, struct effects *out, struct source *s)
-{
-    struct lane *l = s->lane;
-    if (l->question || b->now < l->load_at)
-        return;
-    l->question = ++l->asked;
-    l->load_after = l->loaded;
-    l->load_until = l->next - 1;
-    say_load(b, out, str_c(s->name), l->loaded, LANE_MEMORY);
 }
 
 static enum progress pump(struct bridge *b, struct effects *out, struct source *s, struct window *w)
@@ -330,7 +310,7 @@ static enum progress pump(struct bridge *b, struct effects *out, struct source *
         if (lane_head(l)) {
             p = send_head(b, out, s, w, room);
         } else {
-            load(b, out, s);
+            deliver_load(b, out, s);
             p = BLOCKED;
         }
     }
@@ -461,98 +441,6 @@ void deliver_link_down(struct bridge *b, uint16_t component)
     letters_link_down(b, component);
 }
 
-/* The journal gives back */
-
-// What the journal must have and has not is given up, and said.
-static void give_up(struct bridge *b, struct effects *out, struct source *s, uint64_t until)
-{
-    struct lane *l = s->lane;
-    uint64_t missing = 0;
-    for (uint64_t n = l->loaded + 1; n <= until; n++)
-        missing += lane_entry(l, n) != NULL; // others were missing at the start already
-    l->loaded = until;
-    if (!missing)
-        return;
-    l->dead += missing;
-    l->row_due = true;
-    say_notice(b, out, s->component, 0,
-               arena_printf(out->arena, "adapter %s: %llu messages are missing in the journal and cannot be delivered",
-                            s->name, (unsigned long long)missing));
-}
-
-static void loaded_record(struct bridge *b, struct effects *out, struct source *s, const struct event *ev)
-{
-    struct lane *l = s->lane;
-    if (ev->number <= l->loaded || ev->number >= l->next)
-        return;
-    if (!lane_has_room(l)) { // what follows would be put in its place: it is asked for again
-        l->question = 0;
-        return;
-    }
-    give_up(b, out, s, ev->number - 1);
-    lane_put(l, ev, ev->number);
-}
-
-static void loaded_end(struct bridge *b, struct effects *out, struct source *s, const struct event *ev)
-{
-    struct lane *l = s->lane;
-    l->question = 0;
-    if (l->loaded > l->load_after)
-        return;
-    if (!(ev->flags & EVENT_DURABLE)) {
-        l->load_at = b->now + LOAD_AGAIN;
-        return;
-    }
-    give_up(b, out, s, l->load_until);
-    l->sent = l->loaded;
-    passed(b, &component_of(b, s->component)->window, s, l->sent);
-}
-
-/* A row that says how far the server is must be on the disk before more than a window is handed over: else a kill would
- * send more than that again. A disk that cannot be written holds up no delivery. */
-
-static void raise_barrier(struct bridge *b, struct effects *out, struct source *s)
-{
-    struct lane *l = s->lane;
-    if (l->barrier || l->row_due || !l->unsure || !effects_fit(out, 1))
-        return;
-    l->barrier = ++l->asked;
-    l->covered = l->unsure;
-    say_load(b, out, str_c(s->name), l->fenced, 0);
-}
-
-static void barrier_passed(struct lane *l)
-{
-    l->barrier = 0;
-    l->unsure -= l->covered;
-    l->covered = 0;
-}
-
-// Answers come in the order of the questions: those that were asked before a link went down, or for a letter, are not
-// about what the lane waits for now.
-void loaded_in(struct bridge *b, const struct event *ev, struct effects *out)
-{
-    struct source *s = source_named(b, ev->name);
-    struct lane *l = s ? s->lane : NULL;
-    if (!l || l->answered == l->asked)
-        return;
-    uint64_t question = l->answered + 1;
-    bool end = str_empty(ev->id), own = question == l->question;
-    l->answered += end;
-    if (question == l->barrier && end) {
-        barrier_passed(l);
-        return;
-    }
-    if (own && end)
-        loaded_end(b, out, s, ev);
-    else if (own)
-        loaded_record(b, out, s, ev);
-    else if (end)
-        letter_missing(b, out, s, question, ev->flags & EVENT_DURABLE);
-    else
-        letter_loaded(b, out, s, question, ev);
-}
-
 /* At the end of each step */
 
 // False when the step is full.
@@ -573,7 +461,7 @@ static bool work_source(struct bridge *b, struct effects *out, struct source *s)
         l->row_due = false;
         store_lane(b, out, s);
     }
-    raise_barrier(b, out, s);
+    deliver_barrier(b, out, s);
     return room;
 }
 
@@ -628,64 +516,4 @@ int64_t deliver_deadline(const struct bridge *b)
         at = due < at ? due : at;
     }
     return at;
-}
-
-/* Restoring */
-
-enum err deliver_restore_lane(struct bridge *b, const struct row *row)
-{
-    struct source *s = source_named(b, row->adapter);
-    if (!s)
-        return ERR_NOTFOUND;
-    if (s->lane || row->trimmed > row->settled || row->settled > row->number || row->number > INT64_MAX ||
-        row->number - row->trimmed > LANE_SPAN)
-        return ERR_BADREQ;
-    struct lane *l = lane_of(s);
-    bool same = str_eq_c(row->text, b->boot);
-    l->other_boot = !same;
-    l->trimmed = row->trimmed;
-    l->next = row->trimmed + 1;
-    l->settled = row->settled;
-    l->fenced = same ? row->number : row->settled;
-    l->resume = same && row->user.n ? mem_dup(row->user.p, row->user.n) : NULL;
-    bool held = row->number > row->settled || row->user.n > 0;
-    l->doubt = same && held && row->since > LANE_HOLD_MS * 2 ? row->since : 0;
-    l->dead = row->dead;
-    l->expired = row->expired;
-    return ERR_OK;
-}
-
-// When something was accepted is known by the wall clock; how old it is at most, whatever that clock does.
-static int64_t accepted(const struct bridge *b, const struct source *s, int64_t wall)
-{
-    if (wall >= b->wall)
-        return b->now;
-    return wall < b->wall - s->max_age ? b->now - s->max_age : b->now - (b->wall - wall);
-}
-
-enum err deliver_restore_record(struct bridge *b, const struct row *row)
-{
-    struct source *s = source_named(b, row->adapter);
-    if (!s)
-        return ERR_NOTFOUND;
-    struct lane *l = lane_of(s);
-    if (str_empty(row->id) || row->id.n > ID_MAX || str_empty(row->key) || row->number > INT64_MAX)
-        return ERR_BADREQ;
-    if (row->number <= l->trimmed) // a letter's
-        return ERR_OK;
-    return lane_restore(l, row->number, lane_hash(row->id), row->text.n, accepted(b, s, row->since)) ? ERR_OK
-                                                                                                     : ERR_BADREQ;
-}
-
-void deliver_restored(struct bridge *b)
-{
-    for (size_t i = 1; i < b->source_count; i++) {
-        struct lane *l = b->sources[i].lane;
-        if (!l)
-            continue;
-        char *resume = l->resume;
-        l->resume = NULL;
-        lane_restored(l, l->fenced, b->now);
-        l->resume = resume;
-    }
 }
