@@ -17,6 +17,7 @@ enum {
     BODY_MAX = 65536, // bytes of a record
     LATE_MS = 10000,  // what is delivered later than that says when it was said
     LANE_ROW = 1,     // effects
+    ID_MAX = 1000,    // bytes; what makes it another one fits into RECORD_ID_MAX
     TOLD_MS = 600000, // between two notices that an adapter's lane is full
 };
 
@@ -71,7 +72,7 @@ enum err deliver_accept(struct bridge *b, const struct event *ev, struct effects
     struct event record = *ev;
     record.body = utf8_cut(ev->body, BODY_MAX);
     record.accepted = ev->wall;
-    if (str_empty(ev->id))
+    if (str_empty(ev->id) || ev->id.n > ID_MAX)
         record.id = rng_id(&b->rng, out->arena, 16);
     uint64_t hash = lane_hash(record.id);
     if (lane_find(l, hash)) {

@@ -323,6 +323,21 @@ static void test_answers_of_before(void **state)
 
 /* Restarts */
 
+// What is too long to be an id is none: a restart would take its row for nonsense.
+static void test_killed_with_a_long_id(void **state)
+{
+    struct journal *j = fresh(state);
+    char id[3000];
+    memset(id, 'i', sizeof id - 1);
+    id[sizeof id - 1] = 0;
+    journal_link(j, 1, false);
+    struct event ev = journal_event(HOME, "door", id, 1);
+    journal_do(j, &ev);
+    journal_kill(j);
+    journal_start(j);
+    assert_int_equal(j->heard_count, 1);
+}
+
 // However slow the disk is: no more than a window comes twice, for what it does not know of is not passed by.
 static void test_killed_behind_the_disk(void **state)
 {
@@ -715,6 +730,7 @@ int main(void)
         TEST(test_link_up_twice),
         cmocka_unit_test(test_cut_anywhere),
         TEST(test_answers_of_before),
+        TEST(test_killed_with_a_long_id),
         TEST(test_killed_behind_the_disk),
         TEST(test_killed),
         TEST(test_machine_restarted),
