@@ -60,3 +60,18 @@ size_t mqtt_convention_depth(struct str text)
     }
     return most;
 }
+
+json_t *mqtt_convention_object(struct str payload, size_t max, size_t depth, struct errmsg *msg)
+{
+    if (mqtt_convention_depth(str_sub(payload, 0, max)) > depth) {
+        (void)err_set(msg, ERR_LIMIT, "nested deeper than %zu", depth);
+        return NULL;
+    }
+    json_t *root = json_read(payload, max, msg);
+    if (json_is_object(root))
+        return root;
+    if (root)
+        (void)err_set(msg, ERR_BADREQ, "not a JSON object");
+    json_decref(root);
+    return NULL;
+}

@@ -151,6 +151,9 @@ struct str mqtt_convention_key(const char *name, struct str id, struct arena *a)
 struct str mqtt_convention_dump(const json_t *v, struct arena *a);
 // Brackets of a JSON text that are open at once, strings apart: to be asked before it is parsed.
 size_t mqtt_convention_depth(struct str text);
+// The JSON object in the payload, owned by the caller. NULL, and *msg (may be NULL) says why: more than `max` bytes,
+// more than `depth` brackets open at once, or something else than an object.
+json_t *mqtt_convention_object(struct str payload, size_t max, size_t depth, struct errmsg *msg);
 
 extern const struct mqtt_convention mqtt_hass;
 extern const struct mqtt_convention mqtt_homie;

@@ -6,17 +6,7 @@ enum { DEPTH_MAX = 12 };
 
 json_t *mqtt_shelly_json(struct str payload, struct errmsg *msg)
 {
-    if (mqtt_convention_depth(str_sub(payload, 0, MQTT_SHELLY_JSON)) > DEPTH_MAX) {
-        (void)err_set(msg, ERR_LIMIT, "nested deeper than %d", DEPTH_MAX);
-        return NULL;
-    }
-    json_t *root = json_read(payload, MQTT_SHELLY_JSON, msg);
-    if (json_is_object(root))
-        return root;
-    if (root)
-        (void)err_set(msg, ERR_BADREQ, "not a JSON object");
-    json_decref(root);
-    return NULL;
+    return mqtt_convention_object(payload, MQTT_SHELLY_JSON, DEPTH_MAX, msg);
 }
 
 /* Who it is */

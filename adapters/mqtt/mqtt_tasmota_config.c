@@ -27,17 +27,7 @@ json_t *mqtt_tasmota_json(struct str payload, struct errmsg *msg)
         (void)err_set(msg, ERR_LIMIT, "%zu bytes, more than %d", payload.n, PAYLOAD_MAX);
         return NULL;
     }
-    if (mqtt_convention_depth(payload) > DEPTH_MAX) {
-        (void)err_set(msg, ERR_LIMIT, "nested deeper than %d", DEPTH_MAX);
-        return NULL;
-    }
-    json_t *root = json_read(payload, PAYLOAD_MAX, msg);
-    if (json_is_object(root))
-        return root;
-    if (root)
-        (void)err_set(msg, ERR_BADREQ, "not a JSON object");
-    json_decref(root);
-    return NULL;
+    return mqtt_convention_object(payload, PAYLOAD_MAX, DEPTH_MAX, msg);
 }
 
 /* Topics */

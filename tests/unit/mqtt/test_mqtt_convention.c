@@ -46,6 +46,31 @@ static void depths(void **state)
             fail_msg("%s", cases[i].text);
 }
 
+static void objects(void **state)
+{
+    static const struct {
+        const char *text, *why; // NULL: it is taken
+    } cases[] = {
+        {"{}", NULL},
+        {"{\"a\":[{}]}", NULL},
+        {"{\"a\":[[{}]]}", "nested deeper than 3"},
+        {"[1]", "not a JSON object"},
+        {"7", "not a JSON object"},
+        {"{\"a\":\"0123456789\"}", "more than 16 bytes"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct errmsg msg = {""};
+        json_t *root = mqtt_convention_object(str_c(cases[i].text), 16, 3, &msg);
+        if (!root != (cases[i].why != NULL))
+            fail_msg("%s: %s", cases[i].text, msg.text);
+        assert_str(str_c(msg.text), cases[i].why ? cases[i].why : "");
+        json_decref(root);
+    }
+    assert_null(mqtt_convention_object(STR("{"), 16, 3, NULL));
+}
+
 static void texts(void **state)
 {
     json_t *v = json_object();
@@ -242,6 +267,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keys),
         cmocka_unit_test(depths),
+        cmocka_unit_test(objects),
         cmocka_unit_test(texts),
         cmocka_unit_test(rights_without_allow),
         cmocka_unit_test(allow_holds_for_all),
