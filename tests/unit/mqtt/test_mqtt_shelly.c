@@ -1,39 +1,23 @@
 /* Shelly devices: what both kinds of firmware publish, and what an enemy would. */
-#include "model_rig.h"
+#include "convention_rig.h"
 
 #include "adapters/mqtt/mqtt_shelly.h"
 
 static const char open_config[] = "discovery: {quarantine: false, shelly: {enabled: true, prefixes: ['house/+/+']}}\n";
 
-static void start(struct rig *r, const char *yaml)
+static int up(void **state)
 {
-    rig_init(r, yaml);
-    rig_up(r);
+    return rig_setup(state, open_config);
 }
 
-static struct mqtt_model_stat stat_of(const struct rig *r)
+// The only device goes offline, and then for good.
+static void assert_leaves(struct rig *r, const char *key, const char *online, const char *source)
 {
-    struct mqtt_model_stat s;
-
-    mqtt_model_stat(r->m, &s);
-    return s;
-}
-
-// The last that was published to the topic.
-static struct rig_publish *published(struct rig *r, const char *topic)
-{
-    for (size_t i = r->publish_count; i > 0; i--)
-        if (str_eq_c(r->published[i - 1].topic, topic))
-            return &r->published[i - 1];
-    return NULL;
-}
-
-static void assert_outcome(const struct rig *r, enum event_kind kind, const char *key, const char *text)
-{
-    const struct event *ev = rig_last(r, kind, key);
-
-    assert_non_null(ev);
-    assert_str(ev->body, text);
+    rig_hear(r, online, "false");
+    assert_non_null(rig_last(r, EV_UNAVAILABLE, key));
+    rig_retained(r, source, "");
+    assert_non_null(rig_last(r, EV_FORGET, key));
+    assert_int_equal(rig_stat(r).devices, 0);
 }
 
 /* Generation 1 */
@@ -59,161 +43,131 @@ static void announce_old(struct rig *r)
     rig_hear(r, OLD "/input_event/0", "{\"event\":\"\",\"event_cnt\":0}");
 }
 
+static int with_old(void **state)
+{
+    (void)up(state);
+    announce_old(*state);
+    return 0;
+}
+
 static void an_old_relay_lives_and_obeys(void **state)
 {
-    struct rig r;
+    struct rig *r = *state;
 
-    (void)state;
-    start(&r, open_config);
-    assert_true(rig_listens(&r, "shellies/#"));
-    assert_str(r.published[0].topic, "shellies/command");
-    assert_str(r.published[0].payload, "announce");
-    assert_false(r.published[0].retain);
-    announce_old(&r);
-    assert_int_equal(stat_of(&r).devices, 1);
-    assert_int_equal(stat_of(&r).refused_discoveries, 0);
-    const struct event *ev = rig_last(&r, EV_IDENTITY, OLD_KEY);
+    assert_true(rig_listens(r, "shellies/#"));
+    assert_str(r->published[0].topic, "shellies/command");
+    assert_str(r->published[0].payload, "announce");
+    assert_false(r->published[0].retain);
+    announce_old(r);
+    assert_int_equal(rig_stat(r).devices, 1);
+    assert_int_equal(rig_stat(r).refused_discoveries, 0);
+    const struct event *ev = rig_last(r, EV_IDENTITY, OLD_KEY);
     assert_str(ev->name, "shelly1pm-B929CC");
-    rig_pass(&r, 60000);
-    assert_presence(&r, OLD_KEY, SHOW_ONLINE, "switch off, 0 W, input off");
-    rig_clear(&r);
-    assert_int_equal(rig_say(&r, OLD_KEY, "on", 1), ERR_OK);
-    const struct rig_publish *p = published(&r, OLD "/relay/0/command");
+    rig_pass(r, 60000);
+    assert_presence(r, OLD_KEY, SHOW_ONLINE, "switch off, 0 W, input off");
+    rig_clear(r);
+    assert_int_equal(rig_say(r, OLD_KEY, "on", 1), ERR_OK);
+    const struct rig_publish *p = rig_published(r, OLD "/relay/0/command");
     assert_str(p->payload, "on");
     assert_false(p->retain);
-    rig_hear(&r, OLD "/relay/0", "on");
-    assert_outcome(&r, EV_DELIVERED, OLD_KEY, "switch is on");
-    rig_hear(&r, OLD "/online", "false");
-    assert_non_null(rig_last(&r, EV_UNAVAILABLE, OLD_KEY));
-    rig_retained(&r, OLD "/announce", "");
-    assert_non_null(rig_last(&r, EV_FORGET, OLD_KEY));
-    assert_int_equal(stat_of(&r).devices, 0);
-    rig_finish(&r);
+    rig_hear(r, OLD "/relay/0", "on");
+    assert_outcome(r, EV_DELIVERED, OLD_KEY, "switch is on");
+    assert_leaves(r, OLD_KEY, OLD "/online", OLD "/announce");
 }
 
 // A device repeats every half minute what was pressed last.
 static void presses_are_told_once(void **state)
 {
-    struct rig r;
+    struct rig *r = *state;
 
-    (void)state;
-    start(&r, open_config);
-    announce_old(&r);
-    rig_clear(&r);
-    rig_hear(&r, OLD "/input_event/0", "{\"event\":\"S\",\"event_cnt\":1}");
-    assert_str(rig_last(&r, EV_MESSAGE, OLD_KEY)->body, "input event: S");
-    rig_pass(&r, 30000);
-    rig_hear(&r, OLD "/input_event/0", "{\"event\":\"S\",\"event_cnt\":1}");
-    assert_int_equal(rig_count(&r, EV_MESSAGE), 1);
-    rig_hear(&r, OLD "/input_event/0", "{\"event\":\"L\",\"event_cnt\":2}");
-    assert_str(rig_last(&r, EV_MESSAGE, OLD_KEY)->body, "input event: L");
-    rig_finish(&r);
+    rig_clear(r);
+    rig_hear(r, OLD "/input_event/0", "{\"event\":\"S\",\"event_cnt\":1}");
+    assert_str(rig_last(r, EV_MESSAGE, OLD_KEY)->body, "input event: S");
+    rig_pass(r, 30000);
+    rig_hear(r, OLD "/input_event/0", "{\"event\":\"S\",\"event_cnt\":1}");
+    assert_int_equal(rig_count(r, EV_MESSAGE), 1);
+    rig_hear(r, OLD "/input_event/0", "{\"event\":\"L\",\"event_cnt\":2}");
+    assert_str(rig_last(r, EV_MESSAGE, OLD_KEY)->body, "input event: L");
 }
 
 // It comes back as what it was, not as what it happens to say first.
 static void who_was_forgotten_is_asked_anew(void **state)
 {
-    struct rig r;
+    struct rig *r = *state;
 
-    (void)state;
-    start(&r, open_config);
-    announce_old(&r);
-    mqtt_model_forget(r.m, STR(OLD_KEY), r.now, r.wall);
-    assert_int_equal(stat_of(&r).devices, 0);
-    rig_pass(&r, 60000);
-    rig_clear(&r);
-    rig_hear(&r, OLD "/relay/0/power", "5.00");
-    assert_null(rig_last(&r, EV_IDENTITY, OLD_KEY));
-    assert_str(published(&r, OLD "/command")->payload, "announce");
-    rig_hear(&r, "shellies/announce", ANNOUNCED);
-    assert_str(rig_last(&r, EV_IDENTITY, OLD_KEY)->name, "shelly1pm-B929CC");
-    assert_str(published(&r, OLD "/command")->payload, "update");
-    rig_finish(&r);
+    mqtt_model_forget(r->m, STR(OLD_KEY), r->now, r->wall);
+    assert_int_equal(rig_stat(r).devices, 0);
+    rig_pass(r, 60000);
+    rig_clear(r);
+    rig_hear(r, OLD "/relay/0/power", "5.00");
+    assert_null(rig_last(r, EV_IDENTITY, OLD_KEY));
+    assert_str(rig_published(r, OLD "/command")->payload, "announce");
+    rig_hear(r, "shellies/announce", ANNOUNCED);
+    assert_str(rig_last(r, EV_IDENTITY, OLD_KEY)->name, "shelly1pm-B929CC");
+    assert_str(rig_published(r, OLD "/command")->payload, "update");
 }
 
 static void who_was_not_announced_is_asked(void **state)
 {
-    struct rig r;
+    struct rig *r = *state;
 
-    (void)state;
-    start(&r, open_config);
-    rig_clear(&r);
-    rig_hear(&r, OLD "/relay/0", "off");
-    rig_hear(&r, OLD "/relay/0/power", "0");
-    assert_int_equal(stat_of(&r).devices, 0);
-    assert_int_equal(r.publish_count, 1); // once a minute
-    assert_str(published(&r, OLD "/command")->payload, "announce");
-    rig_hear(&r, OLD "/announce", ANNOUNCED);
-    assert_int_equal(stat_of(&r).devices, 1);
-    assert_str(published(&r, OLD "/command")->payload, "update");
-    rig_hear(&r, "shellies/other/of/no/use", "1");
-    assert_null(published(&r, "shellies/other/command"));
-    rig_finish(&r);
+    rig_clear(r);
+    rig_hear(r, OLD "/relay/0", "off");
+    rig_hear(r, OLD "/relay/0/power", "0");
+    assert_int_equal(rig_stat(r).devices, 0);
+    assert_int_equal(r->publish_count, 1); // once a minute
+    assert_str(rig_published(r, OLD "/command")->payload, "announce");
+    rig_hear(r, OLD "/announce", ANNOUNCED);
+    assert_int_equal(rig_stat(r).devices, 1);
+    assert_str(rig_published(r, OLD "/command")->payload, "update");
+    rig_hear(r, "shellies/other/of/no/use", "1");
+    assert_null(rig_published(r, "shellies/other/command"));
 }
 
 static void rollers_and_lights_of_old(void **state)
 {
     static const char key[] = "shelly:shellies/x-1";
-    struct rig r;
+    struct rig *r = *state;
 
-    (void)state;
-    start(&r, open_config);
-    rig_hear(&r, "shellies/announce", "{\"id\":\"x-1\",\"model\":\"SHSW-25\"}");
-    rig_hear(&r, "shellies/x-1/online", "true");
-    rig_hear(&r, "shellies/x-1/roller/0", "stop");
-    rig_hear(&r, "shellies/x-1/roller/0/pos", "100");
-    assert_int_equal(rig_say(&r, key, "roller close", 1), ERR_OK);
-    assert_str(published(&r, "shellies/x-1/roller/0/command")->payload, "close");
-    rig_hear(&r, "shellies/x-1/roller/0", "close");
-    assert_outcome(&r, EV_DELIVERED, key, "roller is close");
-    assert_int_equal(rig_say(&r, key, "position 30", 2), ERR_OK);
-    const struct rig_publish *p = published(&r, "shellies/x-1/roller/0/command/pos");
+    rig_hear(r, "shellies/announce", "{\"id\":\"x-1\",\"model\":\"SHSW-25\"}");
+    rig_hear(r, "shellies/x-1/online", "true");
+    rig_hear(r, "shellies/x-1/roller/0", "stop");
+    rig_hear(r, "shellies/x-1/roller/0/pos", "100");
+    assert_int_equal(rig_say(r, key, "roller close", 1), ERR_OK);
+    assert_str(rig_published(r, "shellies/x-1/roller/0/command")->payload, "close");
+    rig_hear(r, "shellies/x-1/roller/0", "close");
+    assert_outcome(r, EV_DELIVERED, key, "roller is close");
+    assert_int_equal(rig_say(r, key, "position 30", 2), ERR_OK);
+    const struct rig_publish *p = rig_published(r, "shellies/x-1/roller/0/command/pos");
     assert_str(p->payload, "30");
-    mqtt_model_published(r.m, p->token, ERR_OK, NULL, r.now, r.wall);
-    assert_outcome(&r, EV_DELIVERED, key, "position: sent; this device does not confirm");
-    rig_hear(&r, "shellies/x-1/color/0", "off");
+    mqtt_model_published(r->m, p->token, ERR_OK, NULL, r->now, r->wall);
+    assert_outcome(r, EV_DELIVERED, key, "position: sent; this device does not confirm");
+    rig_hear(r, "shellies/x-1/color/0", "off");
     rig_hear(
-        &r, "shellies/x-1/color/0/status",
+        r, "shellies/x-1/color/0/status",
         "{\"ison\":false,\"mode\":\"color\",\"red\":255,\"green\":0,\"blue\":0,\"white\":0,\"gain\":50,\"effect\":0}");
-    assert_int_equal(rig_say(&r, key, "brightness 80", 3), ERR_OK);
-    assert_str(published(&r, "shellies/x-1/color/0/set")->payload, "{\"gain\": 80}");
-    rig_hear(&r, "shellies/x-1/color/0/status", "{\"ison\":false,\"red\":255,\"gain\":80}");
-    assert_outcome(&r, EV_DELIVERED, key, "brightness is 80 %");
-    assert_int_equal(rig_say(&r, key, "light on", 4), ERR_OK);
-    assert_str(published(&r, "shellies/x-1/color/0/command")->payload, "on");
-    rig_finish(&r);
+    assert_int_equal(rig_say(r, key, "brightness 80", 3), ERR_OK);
+    assert_str(rig_published(r, "shellies/x-1/color/0/set")->payload, "{\"gain\": 80}");
+    rig_hear(r, "shellies/x-1/color/0/status", "{\"ison\":false,\"red\":255,\"gain\":80}");
+    assert_outcome(r, EV_DELIVERED, key, "brightness is 80 %");
+    assert_int_equal(rig_say(r, key, "light on", 4), ERR_OK);
+    assert_str(rig_published(r, "shellies/x-1/color/0/command")->payload, "on");
 }
 
 static void a_sensor_sleeps_and_is_not_lost(void **state)
 {
     static const char key[] = "shelly:shellies/shellyht-1";
-    struct rig r;
+    struct rig *r = *state;
 
-    (void)state;
-    start(&r, open_config);
-    rig_hear(&r, "shellies/announce", "{\"id\":\"shellyht-1\",\"model\":\"SHHT-1\"}");
-    rig_hear(&r, "shellies/shellyht-1/sensor/temperature", "21.50");
-    rig_hear(&r, "shellies/shellyht-1/sensor/humidity", "48.5");
-    rig_hear(&r, "shellies/shellyht-1/sensor/battery", "93");
-    rig_hear(&r, "shellies/shellyht-1/online", "false");
-    rig_pass(&r, 12 * 3600000);
-    assert_presence(&r, key, SHOW_ONLINE, "21.5 °C, 48.5 %");
-    rig_pass(&r, 13 * 3600000);
-    assert_int_equal(rig_last(&r, EV_AVAILABLE, key)->show, SHOW_AWAY);
-    rig_finish(&r);
-}
-
-static struct str names_of(struct arena *a, const struct mqtt_found *found)
-{
-    struct str all = STR_NONE;
-
-    for (size_t i = 0; i < found->count; i++) {
-        json_t *e = json_read(found->entities[i], MQTT_DISCOVERY_PAYLOAD, NULL);
-        all = arena_printf(a, STR_FMT STR_FMT " " STR_FMT ";", STR_ARG(all), STR_ARG(json_member_str(e, "platform")),
-                           STR_ARG(json_member_str(e, "name")));
-        json_decref(e);
-    }
-    return all;
+    rig_hear(r, "shellies/announce", "{\"id\":\"shellyht-1\",\"model\":\"SHHT-1\"}");
+    rig_hear(r, "shellies/shellyht-1/sensor/temperature", "21.50");
+    rig_hear(r, "shellies/shellyht-1/sensor/humidity", "48.5");
+    rig_hear(r, "shellies/shellyht-1/sensor/battery", "93");
+    rig_hear(r, "shellies/shellyht-1/online", "false");
+    rig_pass(r, 12 * 3600000);
+    assert_presence(r, key, SHOW_ONLINE, "21.5 °C, 48.5 %");
+    rig_pass(r, 13 * 3600000);
+    assert_int_equal(rig_last(r, EV_AVAILABLE, key)->show, SHOW_AWAY);
 }
 
 static void topics_of_old(void **state)
@@ -242,20 +196,15 @@ static void topics_of_old(void **state)
         {"info", "{}", NULL},
         {"", "", NULL},
     };
-    struct mqtt_describe d;
-    struct mqtt_found found;
-    struct arena a;
+    struct draft *t = *state;
 
-    (void)state;
-    arena_init(&a, 0);
     for (size_t i = 0; i < COUNT(rows); i++) {
-        mqtt_describe_begin(&d, &a, &found, STR("k"), STR("s"));
-        enum err e = mqtt_shelly_learn(STR("shellies/x/"), str_c(rows[i].tail), str_c(rows[i].payload), &d);
+        mqtt_describe_begin(&t->d, &t->a, &t->found, STR("k"), STR("s"));
+        enum err e = mqtt_shelly_learn(STR("shellies/x/"), str_c(rows[i].tail), str_c(rows[i].payload), &t->d);
         if (e != (rows[i].names ? ERR_OK : ERR_UNSUPPORTED))
             fail_msg("%s: %s", rows[i].tail, err_name(e));
-        assert_str(names_of(&a, &found), rows[i].names ? rows[i].names : "");
+        assert_str(rig_entities(&t->a, &t->found), rows[i].names ? rows[i].names : "");
     }
-    arena_finish(&a);
 }
 
 /* Generations 2 to 4 */
@@ -310,52 +259,46 @@ static void answer_well(struct rig *r, const char *topic)
 
 static void a_new_relay_lives_and_obeys(void **state)
 {
-    struct rig r;
+    struct rig *r = *state;
 
-    (void)state;
-    start(&r, open_config);
-    assert_true(rig_listens(&r, "+/online"));
-    assert_true(rig_listens(&r, "spandrel/rpc"));
-    rig_clear(&r);
-    rig_retained(&r, NEW "/online", "true");
-    assert_int_equal(r.publish_count, 3);
-    assert_true(str_find_str(r.published[2].payload, STR(",\"src\":\"spandrel\",\"method\":\"Shelly.GetStatus\"}")) >
-                0);
-    assert_false(r.published[0].retain);
-    answer_well(&r, NEW "/rpc");
-    assert_int_equal(stat_of(&r).devices, 1);
-    assert_int_equal(stat_of(&r).refused_discoveries, 0);
-    const struct event *ev = rig_last(&r, EV_IDENTITY, NEW_KEY);
-    assert_str(ev->name, "Cellar");
-    rig_pass(&r, 60000);
-    assert_presence(&r, NEW_KEY, SHOW_ONLINE, "Boiler off, 0 W"); // as it was answered
-    assert_true(rig_listens(&r, NEW "/status/switch:0"));
-    assert_true(rig_listens(&r, NEW "/events/rpc"));
-    rig_hear(&r, NEW "/events/rpc",
-             "{\"src\":\"" NEW "\",\"dst\":\"" NEW "/events\",\"method\":\"NotifyStatus\","
-             "\"params\":{\"ts\":1700000000.1,\"switch:0\":{\"id\":0,\"apower\":812.4}}}");
-    rig_pass(&r, 60000);
-    assert_presence(&r, NEW_KEY, SHOW_ONLINE, "Boiler off, 812.4 W");
-    rig_hear(&r, NEW "/online", "false");
-    assert_non_null(rig_last(&r, EV_UNAVAILABLE, NEW_KEY));
-    rig_retained(&r, NEW "/online", "");
-    assert_non_null(rig_last(&r, EV_FORGET, NEW_KEY));
-    assert_int_equal(stat_of(&r).devices, 0);
-    rig_finish(&r);
-}
-
-static void make_new(struct rig *r)
-{
-    start(r, open_config);
+    assert_true(rig_listens(r, "+/online"));
+    assert_true(rig_listens(r, "spandrel/rpc"));
     rig_clear(r);
     rig_retained(r, NEW "/online", "true");
+    assert_int_equal(r->publish_count, 3);
+    assert_true(str_find_str(r->published[2].payload, STR(",\"src\":\"spandrel\",\"method\":\"Shelly.GetStatus\"}")) >
+                0);
+    assert_false(r->published[0].retain);
     answer_well(r, NEW "/rpc");
-    rig_clear(r);
+    assert_int_equal(rig_stat(r).devices, 1);
+    assert_int_equal(rig_stat(r).refused_discoveries, 0);
+    const struct event *ev = rig_last(r, EV_IDENTITY, NEW_KEY);
+    assert_str(ev->name, "Cellar");
+    rig_pass(r, 60000);
+    assert_presence(r, NEW_KEY, SHOW_ONLINE, "Boiler off, 0 W"); // as it was answered
+    assert_true(rig_listens(r, NEW "/status/switch:0"));
+    assert_true(rig_listens(r, NEW "/events/rpc"));
+    rig_hear(r, NEW "/events/rpc",
+             "{\"src\":\"" NEW "\",\"dst\":\"" NEW "/events\",\"method\":\"NotifyStatus\","
+             "\"params\":{\"ts\":1700000000.1,\"switch:0\":{\"id\":0,\"apower\":812.4}}}");
+    rig_pass(r, 60000);
+    assert_presence(r, NEW_KEY, SHOW_ONLINE, "Boiler off, 812.4 W");
+    assert_leaves(r, NEW_KEY, NEW "/online", NEW "/online");
+}
+
+static int with_new(void **state)
+{
+    (void)up(state);
+    rig_clear(*state);
+    rig_retained(*state, NEW "/online", "true");
+    answer_well(*state, NEW "/rpc");
+    rig_clear(*state);
+    return 0;
 }
 
 static void rpc_answer(struct rig *r, const char *rest)
 {
-    const struct rig_publish *p = published(r, NEW "/rpc");
+    const struct rig_publish *p = rig_published(r, NEW "/rpc");
     struct str text = arena_printf(&r->arena, "{\"id\":\"" STR_FMT "\",%s}", STR_ARG(id_of(r, p)), rest);
 
     rig_hear(r, "spandrel/rpc", text.p);
@@ -363,204 +306,170 @@ static void rpc_answer(struct rig *r, const char *rest)
 
 static void commands_are_confirmed_by_their_answers(void **state)
 {
-    struct rig r;
+    struct rig *r = *state;
 
-    (void)state;
-    make_new(&r);
-    assert_int_equal(rig_say(&r, NEW_KEY, "on", 1), ERR_OK);
-    const struct rig_publish *p = published(&r, NEW "/rpc");
-    struct str want = arena_printf(&r.arena,
+    assert_int_equal(rig_say(r, NEW_KEY, "on", 1), ERR_OK);
+    const struct rig_publish *p = rig_published(r, NEW "/rpc");
+    struct str want = arena_printf(&r->arena,
                                    "{\"id\":\"" STR_FMT "\",\"src\":\"spandrel\",\"method\":\"Switch.Set\",\"params\":"
                                    "{\"id\":0,\"on\":true}}",
-                                   STR_ARG(id_of(&r, p)));
+                                   STR_ARG(id_of(r, p)));
     assert_str(p->payload, want.p);
-    assert_int_equal(id_of(&r, p).n, 16);
+    assert_int_equal(id_of(r, p).n, 16);
     assert_str(p->response, ""); // the device speaks MQTT 3.1.1
-    rpc_answer(&r, "\"result\":{\"was_on\":false}");
-    assert_int_equal(rig_count(&r, EV_DELIVERED), 0); // it will; now the state is awaited
-    rig_hear(&r, NEW "/events/rpc",
+    rpc_answer(r, "\"result\":{\"was_on\":false}");
+    assert_int_equal(rig_count(r, EV_DELIVERED), 0); // it will; now the state is awaited
+    rig_hear(r, NEW "/events/rpc",
              "{\"method\":\"NotifyStatus\",\"params\":{\"ts\":1.1,\"switch:0\":{\"id\":0,\"output\":true}}}");
-    assert_outcome(&r, EV_DELIVERED, NEW_KEY, "boiler is on");
-    rig_clear(&r);
-    assert_int_equal(rig_say(&r, NEW_KEY, "off", 2), ERR_OK);
-    rpc_answer(&r, "\"result\":{\"was_on\":true}");
-    rig_pass(&r, 5000); // notifications are off
-    assert_outcome(&r, EV_DELIVERED, NEW_KEY, "boiler: the device has taken it");
-    rig_clear(&r);
-    assert_int_equal(rig_say(&r, NEW_KEY, "off", 3), ERR_OK);
-    rig_hear(&r, "spandrel/rpc", "{\"id\":\"0123456789abcdef\",\"result\":{}}"); // to somebody else
-    rig_hear(&r, "spandrel/rpc", "{\"id\":3,\"result\":{}}");
-    rig_hear(&r, "spandrel/rpc", "{");
-    assert_int_equal(rig_count(&r, EV_DELIVERED), 0);
-    rpc_answer(&r, "\"error\":{\"code\":-105,\"message\":\"Argument 'id', value 0 not found!\"}");
-    assert_outcome(&r, EV_FAILED, NEW_KEY, "boiler: the device refuses: Argument 'id', value 0 not found!");
-    rig_clear(&r);
-    assert_int_equal(rig_say(&r, NEW_KEY, "off", 4), ERR_OK);
-    rpc_answer(&r, "\"error\":{\"code\":401}");
-    assert_outcome(&r, EV_FAILED, NEW_KEY, "boiler: the device refuses (error 401)");
-    rig_clear(&r);
-    assert_int_equal(rig_say(&r, NEW_KEY, "off", 5), ERR_OK);
-    rig_pass(&r, 6000);
-    assert_true(str_starts(rig_last(&r, EV_FAILED, NEW_KEY)->body, STR("no confirmation from the device in 5 s")));
-    rig_finish(&r);
+    assert_outcome(r, EV_DELIVERED, NEW_KEY, "boiler is on");
+    rig_clear(r);
+    assert_int_equal(rig_say(r, NEW_KEY, "off", 2), ERR_OK);
+    rpc_answer(r, "\"result\":{\"was_on\":true}");
+    rig_pass(r, 5000); // notifications are off
+    assert_outcome(r, EV_DELIVERED, NEW_KEY, "boiler: the device has taken it");
+    rig_clear(r);
+    assert_int_equal(rig_say(r, NEW_KEY, "off", 3), ERR_OK);
+    rig_hear(r, "spandrel/rpc", "{\"id\":\"0123456789abcdef\",\"result\":{}}"); // to somebody else
+    rig_hear(r, "spandrel/rpc", "{\"id\":3,\"result\":{}}");
+    rig_hear(r, "spandrel/rpc", "{");
+    assert_int_equal(rig_count(r, EV_DELIVERED), 0);
+    rpc_answer(r, "\"error\":{\"code\":-105,\"message\":\"Argument 'id', value 0 not found!\"}");
+    assert_outcome(r, EV_FAILED, NEW_KEY, "boiler: the device refuses: Argument 'id', value 0 not found!");
+    rig_clear(r);
+    assert_int_equal(rig_say(r, NEW_KEY, "off", 4), ERR_OK);
+    rpc_answer(r, "\"error\":{\"code\":401}");
+    assert_outcome(r, EV_FAILED, NEW_KEY, "boiler: the device refuses (error 401)");
+    rig_clear(r);
+    assert_int_equal(rig_say(r, NEW_KEY, "off", 5), ERR_OK);
+    rig_pass(r, 6000);
+    assert_true(str_starts(rig_last(r, EV_FAILED, NEW_KEY)->body, STR("no confirmation from the device in 5 s")));
 }
 
 static void buttons_alert(void **state)
 {
-    struct rig r;
+    struct rig *r = *state;
 
-    (void)state;
-    make_new(&r);
-    rig_hear(&r, NEW "/events/rpc",
+    rig_hear(r, NEW "/events/rpc",
              "{\"method\":\"NotifyEvent\",\"params\":{\"ts\":1.1,\"events\":["
              "{\"component\":\"input:0\",\"id\":0,\"event\":\"btn_down\",\"ts\":1.1}]}}");
-    assert_int_equal(rig_count(&r, EV_MESSAGE), 0);
-    rig_hear(&r, NEW "/events/rpc",
+    assert_int_equal(rig_count(r, EV_MESSAGE), 0);
+    rig_hear(r, NEW "/events/rpc",
              "{\"method\":\"NotifyEvent\",\"params\":{\"ts\":1.2,\"events\":["
              "{\"component\":\"sys\",\"event\":\"config_changed\"},"
              "{\"component\":\"input:0\",\"id\":0,\"event\":\"single_push\",\"ts\":1.2}]}}");
-    assert_str(rig_last(&r, EV_MESSAGE, NEW_KEY)->body, "input: single_push");
-    rig_pass(&r, 1000);
-    rig_clear(&r);
+    assert_str(rig_last(r, EV_MESSAGE, NEW_KEY)->body, "input: single_push");
+    rig_pass(r, 1000);
+    rig_clear(r);
     rig_hear(
-        &r, NEW "/events/rpc",
+        r, NEW "/events/rpc",
         "{\"method\":\"NotifyEvent\",\"params\":{\"events\":[{\"component\":\"input:1\",\"event\":\"long_push\"}]}}");
-    assert_int_equal(rig_count(&r, EV_MESSAGE), 0);
-    rig_finish(&r);
+    assert_int_equal(rig_count(r, EV_MESSAGE), 0);
 }
 
 static void prefixes_of_more_levels(void **state)
 {
-    struct rig r;
+    struct rig *r = *state;
 
-    (void)state;
-    start(&r, open_config);
-    assert_true(rig_listens(&r, "house/+/+/online"));
-    rig_clear(&r);
-    rig_retained(&r, "house/cellar/boiler/online", "true");
-    answer_well(&r, "house/cellar/boiler/rpc");
-    assert_int_equal(stat_of(&r).devices, 1);
-    assert_int_equal(rig_say(&r, "shelly:house/cellar/boiler", "on", 1), ERR_OK);
-    assert_non_null(published(&r, "house/cellar/boiler/rpc"));
-    rig_clear(&r);
-    rig_retained(&r, "other/cellar/boiler/online", "true"); // nobody has said that it is one
-    rig_retained(&r, "lamp/online", "true");
-    rig_retained(&r, "house/online", "true");
-    assert_int_equal(r.publish_count, 0);
-    rig_finish(&r);
+    assert_true(rig_listens(r, "house/+/+/online"));
+    rig_clear(r);
+    rig_retained(r, "house/cellar/boiler/online", "true");
+    answer_well(r, "house/cellar/boiler/rpc");
+    assert_int_equal(rig_stat(r).devices, 1);
+    assert_int_equal(rig_say(r, "shelly:house/cellar/boiler", "on", 1), ERR_OK);
+    assert_non_null(rig_published(r, "house/cellar/boiler/rpc"));
+    rig_clear(r);
+    rig_retained(r, "other/cellar/boiler/online", "true"); // nobody has said that it is one
+    rig_retained(r, "lamp/online", "true");
+    rig_retained(r, "house/online", "true");
+    assert_int_equal(r->publish_count, 0);
 }
 
 static void silence_is_borne(void **state)
 {
-    struct rig r;
+    struct rig *r = *state;
 
-    (void)state;
-    start(&r, open_config);
-    rig_clear(&r);
-    rig_retained(&r, NEW "/online", "true");
-    rig_pass(&r, 6000);
-    assert_int_equal(stat_of(&r).devices, 0);
-    assert_int_equal(stat_of(&r).refused_discoveries, 1);
-    rig_clear(&r);
-    rig_hear(&r, NEW "/online", "true"); // again: it is asked again
-    assert_int_equal(r.publish_count, 3);
-    answer(&r, NEW "/rpc", "\"error\":{\"code\":404}", NULL, "\"result\":" STATUS);
-    assert_int_equal(stat_of(&r).devices, 0);
-    rig_pass(&r, 6000); // without a configuration it is named after its components
-    assert_int_equal(stat_of(&r).devices, 1);
-    assert_str(rig_last(&r, EV_IDENTITY, NEW_KEY)->name, NEW);
-    assert_int_equal(rig_say(&r, NEW_KEY, "get switch", 1), ERR_OK);
-    assert_outcome(&r, EV_DELIVERED, NEW_KEY, "switch: off");
-    rig_finish(&r);
+    rig_clear(r);
+    rig_retained(r, NEW "/online", "true");
+    rig_pass(r, 6000);
+    assert_int_equal(rig_stat(r).devices, 0);
+    assert_int_equal(rig_stat(r).refused_discoveries, 1);
+    rig_clear(r);
+    rig_hear(r, NEW "/online", "true"); // again: it is asked again
+    assert_int_equal(r->publish_count, 3);
+    answer(r, NEW "/rpc", "\"error\":{\"code\":404}", NULL, "\"result\":" STATUS);
+    assert_int_equal(rig_stat(r).devices, 0);
+    rig_pass(r, 6000); // without a configuration it is named after its components
+    assert_int_equal(rig_stat(r).devices, 1);
+    assert_str(rig_last(r, EV_IDENTITY, NEW_KEY)->name, NEW);
+    assert_int_equal(rig_say(r, NEW_KEY, "get switch", 1), ERR_OK);
+    assert_outcome(r, EV_DELIVERED, NEW_KEY, "switch: off");
 }
 
 static void many_are_asked_one_after_the_other(void **state)
 {
-    struct rig r;
+    struct rig *r = *state;
     char topic[64];
 
-    (void)state;
-    start(&r, open_config);
-    rig_clear(&r);
+    rig_clear(r);
     for (unsigned i = 0; i < 40; i++) {
         (void)snprintf(topic, sizeof(topic), "shelly-%u/online", i);
-        rig_retained(&r, topic, "true");
+        rig_retained(r, topic, "true");
     }
-    assert_int_equal(r.publish_count, 5 * 3);
-    answer_well(&r, "shelly-0/rpc");
-    assert_int_equal(r.publish_count, 6 * 3);
-    assert_int_equal(stat_of(&r).devices, 1);
-    rig_pass(&r, 5000);
-    assert_int_equal(r.publish_count, 11 * 3);
-    rig_finish(&r);
+    assert_int_equal(r->publish_count, 5 * 3);
+    answer_well(r, "shelly-0/rpc");
+    assert_int_equal(r->publish_count, 6 * 3);
+    assert_int_equal(rig_stat(r).devices, 1);
+    rig_pass(r, 5000);
+    assert_int_equal(r->publish_count, 11 * 3);
 }
 
 // Those who are asked are taken away before they have answered: the others need not wait for anything.
 static void who_goes_makes_room(void **state)
 {
-    struct rig r;
+    struct rig *r = *state;
     char topic[64];
 
-    (void)state;
-    start(&r, open_config);
-    rig_clear(&r);
+    rig_clear(r);
     for (unsigned i = 0; i < 6; i++) {
         (void)snprintf(topic, sizeof(topic), "shelly-%u/online", i);
-        rig_retained(&r, topic, "true");
+        rig_retained(r, topic, "true");
     }
-    assert_null(published(&r, "shelly-5/rpc"));
-    rig_retained(&r, "shelly-1/online", "");
-    assert_non_null(published(&r, "shelly-5/rpc"));
-    rig_finish(&r);
-}
-
-static void reload(struct rig *r, const char *yaml)
-{
-    struct conf_report *report = conf_report_create();
-    struct conf_value *section = rig_section(yaml, report);
-
-    assert_int_equal(mqtt_model_reload(r->m, section, report, r->now, r->wall), ERR_OK);
-    conf_destroy(section);
-    conf_report_destroy(report);
+    assert_null(rig_published(r, "shelly-5/rpc"));
+    rig_retained(r, "shelly-1/online", "");
+    assert_non_null(rig_published(r, "shelly-5/rpc"));
 }
 
 // The broker does not say again that they are online.
 static void who_is_asked_is_asked_on_after_a_reload(void **state)
 {
-    struct rig r;
+    struct rig *r = *state;
 
-    (void)state;
-    start(&r, open_config);
-    rig_retained(&r, NEW "/online", "true");
-    rig_retained(&r, "house/cellar/boiler/online", "true");
-    rig_clear(&r);
-    reload(&r, "discovery: {quarantine: false, status_interval: 7s, shelly: {enabled: true}}\n");
-    rig_pass(&r, 0);
-    assert_non_null(published(&r, NEW "/rpc"));
-    assert_null(published(&r, "house/cellar/boiler/rpc")); // which nobody calls one any more
-    answer_well(&r, NEW "/rpc");
-    assert_int_equal(stat_of(&r).devices, 1);
-    rig_finish(&r);
+    rig_retained(r, NEW "/online", "true");
+    rig_retained(r, "house/cellar/boiler/online", "true");
+    rig_clear(r);
+    rig_reload(r, "discovery: {quarantine: false, status_interval: 7s, shelly: {enabled: true}}\n");
+    rig_pass(r, 0);
+    assert_non_null(rig_published(r, NEW "/rpc"));
+    assert_null(rig_published(r, "house/cellar/boiler/rpc")); // which nobody calls one any more
+    answer_well(r, NEW "/rpc");
+    assert_int_equal(rig_stat(r).devices, 1);
 }
 
 // The link has no room for more: it is tried again.
 static void a_full_link_is_waited_for(void **state)
 {
-    struct rig r;
+    struct rig *r = *state;
 
-    (void)state;
-    start(&r, open_config);
-    rig_clear(&r);
-    r.publish_result = ERR_AGAIN;
-    rig_retained(&r, NEW "/online", "true");
-    rig_pass(&r, 3000);
-    assert_int_equal(r.publish_count, 0);
-    r.publish_result = ERR_OK;
-    rig_pass(&r, 1000);
-    assert_int_equal(r.publish_count, 3);
-    answer_well(&r, NEW "/rpc");
-    assert_int_equal(stat_of(&r).devices, 1);
-    rig_finish(&r);
+    rig_clear(r);
+    r->publish_result = ERR_AGAIN;
+    rig_retained(r, NEW "/online", "true");
+    rig_pass(r, 3000);
+    assert_int_equal(r->publish_count, 0);
+    r->publish_result = ERR_OK;
+    rig_pass(r, 1000);
+    assert_int_equal(r->publish_count, 3);
+    answer_well(r, NEW "/rpc");
+    assert_int_equal(rig_stat(r).devices, 1);
 }
 
 // As large as they are sold: four measured outputs, four inputs, names of 64 characters.
@@ -585,12 +494,12 @@ static void a_large_one_fits(void **state)
     }
     (void)strbuf_c(&status, "}");
     (void)strbuf_c(&config, "}");
-    start(&r, open_config);
+    rig_start(&r, open_config);
     rig_clear(&r);
     rig_retained(&r, "house/a-level-of-forty-characters-in-a-topic/pro4pm/online", "true");
     answer(&r, "house/a-level-of-forty-characters-in-a-topic/pro4pm/rpc", "\"result\":" INFO, config.p, status.p);
-    assert_int_equal(stat_of(&r).refused_discoveries, 0);
-    assert_int_equal(stat_of(&r).devices, 1);
+    assert_int_equal(rig_stat(&r).refused_discoveries, 0);
+    assert_int_equal(rig_stat(&r).devices, 1);
     strbuf_finish(&status);
     strbuf_finish(&config);
     rig_finish(&r);
@@ -635,106 +544,85 @@ static void components(void **state)
         {"{}", "{\"wifi\":{\"rssi\":-50}}", "sensor signal;"},
     };
     const struct mqtt_shelly_conf conf = {STR("house/x"), STR("spandrel")};
-    struct mqtt_describe d;
-    struct mqtt_found found;
-    struct errmsg msg = {""};
-    struct arena a;
+    struct draft *t = *state;
 
-    (void)state;
-    arena_init(&a, 0);
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct mqtt_shelly_answers answers = {NULL, json_read(str_c(rows[i].config), 4096, NULL),
                                               json_read(str_c(rows[i].status), 4096, NULL)};
-        mqtt_describe_begin(&d, &a, &found, STR("k"), STR("s"));
-        if (mqtt_shelly_describe(&conf, &answers, &d, &msg) != ERR_OK)
-            fail_msg("row %zu: %s", i, msg.text);
-        assert_str(names_of(&a, &found), rows[i].names);
+        mqtt_describe_begin(&t->d, &t->a, &t->found, STR("k"), STR("s"));
+        if (mqtt_shelly_describe(&conf, &answers, &t->d, &t->msg) != ERR_OK)
+            fail_msg("row %zu: %s", i, t->msg.text);
+        assert_str(rig_entities(&t->a, &t->found), rows[i].names);
         json_decref(answers.config);
         json_decref(answers.status);
     }
-    arena_finish(&a);
 }
 
 static void covers_and_virtual_components_obey(void **state)
 {
-    struct rig r;
+    struct rig *r = *state;
 
-    (void)state;
-    start(&r, open_config);
-    rig_clear(&r);
-    rig_retained(&r, NEW "/online", "true");
-    answer(&r, NEW "/rpc", "\"result\":" INFO,
-           "\"result\":{\"enum:200\":{\"name\":\"Mode\",\"options\":[\"a\",\"b\"]}}",
+    rig_clear(r);
+    rig_retained(r, NEW "/online", "true");
+    answer(r, NEW "/rpc", "\"result\":" INFO, "\"result\":{\"enum:200\":{\"name\":\"Mode\",\"options\":[\"a\",\"b\"]}}",
            "\"result\":{\"cover:0\":{\"state\":\"stopped\",\"pos_control\":true,\"current_pos\":70},"
            "\"enum:200\":{\"value\":\"a\"},\"text:200\":{\"value\":\"\"}}");
-    rig_clear(&r);
-    assert_int_equal(rig_say(&r, NEW_KEY, "cover open", 1), ERR_OK);
-    assert_true(
-        str_find_str(published(&r, NEW "/rpc")->payload, STR("\"method\":\"Cover.Open\",\"params\":{\"id\":0}}")) > 0);
-    rpc_answer(&r, "\"result\":null");
-    assert_outcome(&r, EV_DELIVERED, NEW_KEY, "cover: the device has taken it");
-    assert_int_equal(rig_say(&r, NEW_KEY, "cover_go_to 40", 2), ERR_OK);
-    assert_true(str_ends(published(&r, NEW "/rpc")->payload,
+    rig_clear(r);
+    assert_int_equal(rig_say(r, NEW_KEY, "cover open", 1), ERR_OK);
+    assert_true(str_find_str(rig_published(r, NEW "/rpc")->payload,
+                             STR("\"method\":\"Cover.Open\",\"params\":{\"id\":0}}")) > 0);
+    rpc_answer(r, "\"result\":null");
+    assert_outcome(r, EV_DELIVERED, NEW_KEY, "cover: the device has taken it");
+    assert_int_equal(rig_say(r, NEW_KEY, "cover_go_to 40", 2), ERR_OK);
+    assert_true(str_ends(rig_published(r, NEW "/rpc")->payload,
                          STR("\"method\":\"Cover.GoToPosition\",\"params\":{\"id\":0,\"pos\":40}}")));
-    assert_int_equal(rig_say(&r, NEW_KEY, "mode b", 3), ERR_OK);
-    assert_true(str_ends(published(&r, NEW "/rpc")->payload, STR("\"params\":{\"id\":200,\"value\":\"b\"}}")));
-    assert_int_equal(rig_say(&r, NEW_KEY, "text {id}\" , \"x\":1", 4), ERR_OK);
-    assert_true(str_ends(published(&r, NEW "/rpc")->payload,
+    assert_int_equal(rig_say(r, NEW_KEY, "mode b", 3), ERR_OK);
+    assert_true(str_ends(rig_published(r, NEW "/rpc")->payload, STR("\"params\":{\"id\":200,\"value\":\"b\"}}")));
+    assert_int_equal(rig_say(r, NEW_KEY, "text {id}\" , \"x\":1", 4), ERR_OK);
+    assert_true(str_ends(rig_published(r, NEW "/rpc")->payload,
                          STR("\"params\":{\"id\":200,\"value\":\"{id}\\\" , \\\"x\\\":1\"}}")));
-    rig_finish(&r);
 }
 
 static void a_sleeper_keeps_its_period(void **state)
 {
-    struct rig r;
+    struct rig *r = *state;
 
-    (void)state;
-    start(&r, open_config);
-    rig_clear(&r);
-    rig_hear(&r, NEW "/online", "true");
-    answer(&r, NEW "/rpc", "\"result\":" INFO, "\"result\":{}",
+    rig_clear(r);
+    rig_hear(r, NEW "/online", "true");
+    answer(r, NEW "/rpc", "\"result\":" INFO, "\"result\":{}",
            "\"result\":{\"temperature:0\":{\"tC\":21},\"sys\":{\"wakeup_period\":7200}}");
-    rig_hear(&r, NEW "/online", "false");
-    rig_pass(&r, 5 * 3600000);
-    assert_presence(&r, NEW_KEY, SHOW_ONLINE, "21 °C");
-    rig_pass(&r, 2 * 3600000);
-    assert_int_equal(rig_last(&r, EV_AVAILABLE, NEW_KEY)->show, SHOW_AWAY);
-    rig_finish(&r);
+    rig_hear(r, NEW "/online", "false");
+    rig_pass(r, 5 * 3600000);
+    assert_presence(r, NEW_KEY, SHOW_ONLINE, "21 °C");
+    rig_pass(r, 2 * 3600000);
+    assert_int_equal(rig_last(r, EV_AVAILABLE, NEW_KEY)->show, SHOW_AWAY);
 }
 
 /* Both */
 
 static void a_reload_asks_too(void **state)
 {
-    struct conf_report *report = conf_report_create();
-    struct conf_value *section = rig_section(open_config, report);
     struct rig r;
 
     (void)state;
-    start(&r, "discovery: {quarantine: false}\n");
+    rig_start(&r, "discovery: {quarantine: false}\n");
     assert_int_equal(r.publish_count, 0);
-    assert_int_equal(mqtt_model_reload(r.m, section, report, r.now, r.wall), ERR_OK);
+    rig_reload(&r, open_config);
     r.publish_result = ERR_AGAIN;
     rig_pass(&r, 1500);
     r.publish_result = ERR_OK;
     assert_int_equal(r.publish_count, 0);
     rig_pass(&r, 1000);
-    assert_str(published(&r, "shellies/command")->payload, "update");
+    assert_str(rig_published(&r, "shellies/command")->payload, "update");
     assert_true(rig_listens(&r, "shellies/#"));
     announce_old(&r);
-    conf_destroy(section);
-    section = rig_section("discovery: {quarantine: false, shelly: {enabled: true}}\n", report);
-    assert_int_equal(mqtt_model_reload(r.m, section, report, r.now, r.wall), ERR_OK);
-    assert_int_equal(stat_of(&r).devices, 1);
+    rig_reload(&r, "discovery: {quarantine: false, shelly: {enabled: true}}\n");
+    assert_int_equal(rig_stat(&r).devices, 1);
     rig_hear(&r, OLD "/voltage", "230"); // who was announced still is
     assert_true(rig_listens(&r, OLD "/voltage"));
-    conf_destroy(section);
-    section = rig_section("discovery: {quarantine: false}\n", report);
-    assert_int_equal(mqtt_model_reload(r.m, section, report, r.now, r.wall), ERR_OK);
-    assert_int_equal(stat_of(&r).devices, 0);
+    rig_reload(&r, "discovery: {quarantine: false}\n");
+    assert_int_equal(rig_stat(&r).devices, 0);
     assert_false(rig_listens(&r, "shellies/#"));
-    conf_destroy(section);
-    conf_report_destroy(report);
     rig_finish(&r);
 }
 
@@ -771,25 +659,26 @@ static void what_is_allowed_is_obeyed(void **state)
     struct rig r;
 
     (void)state;
-    start(&r, "discovery: {quarantine: false, allow: ['shellies/#'], command_topics: ['shellies/+/relay/+/command'], "
+    rig_start(&r,
+              "discovery: {quarantine: false, allow: ['shellies/#'], command_topics: ['shellies/+/relay/+/command'], "
               "shelly: {enabled: true}}\n");
     assert_int_equal(r.publish_count, 0); // shellies/command is not one of these
     rig_retained(&r, NEW "/online", "true");
     assert_int_equal(r.publish_count, 0);
-    assert_int_equal(stat_of(&r).refused_discoveries, 1);
+    assert_int_equal(rig_stat(&r).refused_discoveries, 1);
     rig_hear(&r, "shellies/announce", ANNOUNCED);
     rig_hear(&r, OLD "/online", "true");
     rig_hear(&r, OLD "/relay/0", "off");
     rig_hear(&r, OLD "/light/0", "off");
-    assert_int_equal(stat_of(&r).devices, 1);
-    assert_int_equal(stat_of(&r).refused_discoveries, 2); // the light's command
+    assert_int_equal(rig_stat(&r).devices, 1);
+    assert_int_equal(rig_stat(&r).refused_discoveries, 2); // the light's command
     for (unsigned i = 0; i < 20; i++) {
         rig_pass(&r, 120000);
         rig_hear(&r, OLD "/light/0", "off");
     }
-    assert_int_equal(stat_of(&r).refused_discoveries, 2); // told once an hour
+    assert_int_equal(rig_stat(&r).refused_discoveries, 2); // told once an hour
     assert_int_equal(rig_say(&r, OLD_KEY, "on", 1), ERR_OK);
-    assert_non_null(published(&r, OLD "/relay/0/command"));
+    assert_non_null(rig_published(&r, OLD "/relay/0/command"));
     rig_finish(&r);
 }
 
@@ -812,67 +701,61 @@ static void an_enemy_gets_nothing(void **state)
         {"spandrel/rpc", "{\"id\":\"00000000000000009\",\"result\":{}}", false},
         {"shellyx/online", "TRUE", false},
     };
-    struct rig r;
+    struct rig *r = *state;
     size_t counted = 0;
 
-    (void)state;
-    start(&r, open_config);
     for (size_t i = 0; i < COUNT(rows); i++) {
-        rig_hear(&r, rows[i].topic, rows[i].payload);
+        rig_hear(r, rows[i].topic, rows[i].payload);
         counted += rows[i].counted;
-        if (stat_of(&r).refused_discoveries != counted || stat_of(&r).devices)
-            fail_msg("row %zu: %llu refused", i, (unsigned long long)stat_of(&r).refused_discoveries);
+        if (rig_stat(r).refused_discoveries != counted || rig_stat(r).devices)
+            fail_msg("row %zu: %llu refused", i, (unsigned long long)rig_stat(r).refused_discoveries);
     }
-    rig_finish(&r);
 }
 
 // Who answers for a device must have been asked.
 static void answers_cannot_be_guessed(void **state)
 {
-    struct rig r;
+    struct rig *r = *state;
     char text[512];
 
-    (void)state;
-    start(&r, open_config);
-    rig_clear(&r);
-    rig_retained(&r, NEW "/online", "true");
+    rig_clear(r);
+    rig_retained(r, NEW "/online", "true");
     for (unsigned i = 0; i < 3; i++) {
         (void)snprintf(text, sizeof(text), "{\"id\":\"%016x%u\",\"result\":{\"switch:0\":{\"output\":true}}}", 1u, i);
-        rig_hear(&r, "spandrel/rpc", text);
+        rig_hear(r, "spandrel/rpc", text);
     }
-    rig_pass(&r, 6000);
-    assert_int_equal(stat_of(&r).devices, 0);
-    rig_finish(&r);
+    rig_pass(r, 6000);
+    assert_int_equal(rig_stat(r).devices, 0);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(an_old_relay_lives_and_obeys),
-        cmocka_unit_test(presses_are_told_once),
-        cmocka_unit_test(who_was_forgotten_is_asked_anew),
-        cmocka_unit_test(who_was_not_announced_is_asked),
-        cmocka_unit_test(rollers_and_lights_of_old),
-        cmocka_unit_test(a_sensor_sleeps_and_is_not_lost),
-        cmocka_unit_test(topics_of_old),
-        cmocka_unit_test(a_new_relay_lives_and_obeys),
-        cmocka_unit_test(commands_are_confirmed_by_their_answers),
-        cmocka_unit_test(buttons_alert),
-        cmocka_unit_test(prefixes_of_more_levels),
-        cmocka_unit_test(silence_is_borne),
-        cmocka_unit_test(many_are_asked_one_after_the_other),
-        cmocka_unit_test(who_goes_makes_room),
-        cmocka_unit_test(who_is_asked_is_asked_on_after_a_reload),
-        cmocka_unit_test(a_full_link_is_waited_for),
+        rig_test(an_old_relay_lives_and_obeys, up),
+        rig_test(presses_are_told_once, with_old),
+        rig_test(who_was_forgotten_is_asked_anew, with_old),
+        rig_test(who_was_not_announced_is_asked, up),
+        rig_test(rollers_and_lights_of_old, up),
+        rig_test(a_sensor_sleeps_and_is_not_lost, up),
+        draft_test(topics_of_old),
+        rig_test(a_new_relay_lives_and_obeys, up),
+        rig_test(commands_are_confirmed_by_their_answers, with_new),
+        rig_test(buttons_alert, with_new),
+        rig_test(prefixes_of_more_levels, up),
+        rig_test(silence_is_borne, up),
+        rig_test(many_are_asked_one_after_the_other, up),
+        rig_test(who_goes_makes_room, up),
+        rig_test(who_is_asked_is_asked_on_after_a_reload, up),
+        rig_test(a_full_link_is_waited_for, up),
         cmocka_unit_test(a_large_one_fits),
-        cmocka_unit_test(components),
-        cmocka_unit_test(covers_and_virtual_components_obey),
-        cmocka_unit_test(a_sleeper_keeps_its_period),
+        draft_test(components),
+        rig_test(covers_and_virtual_components_obey, up),
+        rig_test(a_sleeper_keeps_its_period, up),
         cmocka_unit_test(a_reload_asks_too),
         cmocka_unit_test(settings_are_checked),
         cmocka_unit_test(what_is_allowed_is_obeyed),
-        cmocka_unit_test(an_enemy_gets_nothing),
-        cmocka_unit_test(answers_cannot_be_guessed),
+        rig_test(an_enemy_gets_nothing, up),
+        rig_test(answers_cannot_be_guessed, up),
     };
     return cmocka_run_group_tests_name("shelly", tests, NULL, NULL);
 }

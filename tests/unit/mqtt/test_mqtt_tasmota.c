@@ -1,5 +1,5 @@
 /* Tasmota's own discovery: what the firmware publishes when it starts, and what an enemy would. */
-#include "model_rig.h"
+#include "convention_rig.h"
 
 #include "adapters/mqtt/mqtt_tasmota.h"
 
@@ -25,131 +25,99 @@
 
 static const char open_config[] = "discovery: {quarantine: false, tasmota: {enabled: true}}\n";
 
-static void start(struct rig *r, const char *yaml)
+static int up(void **state)
 {
-    rig_init(r, yaml);
-    rig_up(r);
+    return rig_setup(state, open_config);
 }
 
-static struct mqtt_model_stat stat_of(const struct rig *r)
+static int with_plug(void **state)
 {
-    struct mqtt_model_stat s;
-
-    mqtt_model_stat(r->m, &s);
-    return s;
-}
-
-static struct rig_publish *published(struct rig *r, const char *topic)
-{
-    for (size_t i = 0; i < r->publish_count; i++)
-        if (str_eq_c(r->published[i].topic, topic))
-            return &r->published[i];
-    return NULL;
-}
-
-// Its answer to the last thing that was said to it.
-static void assert_outcome(const struct rig *r, enum event_kind kind, const char *text)
-{
-    const struct event *ev = rig_last(r, kind, KEY);
-
-    assert_non_null(ev);
-    assert_str(ev->body, text);
+    (void)up(state);
+    rig_retained(*state, CONFIG, PLUG);
+    return 0;
 }
 
 static void a_plug_lives_and_obeys(void **state)
 {
-    struct rig r;
+    struct rig *r = *state;
 
-    (void)state;
-    start(&r, open_config);
-    assert_true(rig_listens(&r, "tasmota/discovery/+/config"));
-    assert_true(rig_listens(&r, "tasmota/discovery/+/sensors"));
-    rig_retained(&r, CONFIG, PLUG);
-    rig_retained(&r, SENSORS, ENERGY);
-    assert_int_equal(stat_of(&r).devices, 1);
-    assert_int_equal(stat_of(&r).refused_discoveries, 0);
-    const struct event *ev = rig_last(&r, EV_IDENTITY, KEY);
+    assert_true(rig_listens(r, "tasmota/discovery/+/config"));
+    assert_true(rig_listens(r, "tasmota/discovery/+/sensors"));
+    rig_retained(r, CONFIG, PLUG);
+    rig_retained(r, SENSORS, ENERGY);
+    assert_int_equal(rig_stat(r).devices, 1);
+    assert_int_equal(rig_stat(r).refused_discoveries, 0);
+    const struct event *ev = rig_last(r, EV_IDENTITY, KEY);
     assert_str(ev->name, "Washer");
     assert_str(ev->wish, "washer");
-    rig_retained(&r, "tele/plug/LWT", "Online");
-    rig_hear(&r, "tele/plug/STATE", "{\"Time\":\"2026-11-21T10:00:05\",\"POWER\":\"OFF\",\"Wifi\":{\"Signal\":-61}}");
-    rig_hear(&r, "tele/plug/SENSOR", "{\"Time\":\"2026-11-21T10:00:05\",\"ENERGY\":{\"Today\":0.21,\"Power\":4}}");
-    rig_pass(&r, 60000);
-    assert_presence(&r, KEY, SHOW_ONLINE, "switch off, 0.21 kWh, 4 W");
-    rig_clear(&r);
-    assert_int_equal(rig_say(&r, KEY, "on", 7), ERR_OK);
-    const struct rig_publish *p = published(&r, "cmnd/plug/POWER1");
+    rig_retained(r, "tele/plug/LWT", "Online");
+    rig_hear(r, "tele/plug/STATE", "{\"Time\":\"2026-11-21T10:00:05\",\"POWER\":\"OFF\",\"Wifi\":{\"Signal\":-61}}");
+    rig_hear(r, "tele/plug/SENSOR", "{\"Time\":\"2026-11-21T10:00:05\",\"ENERGY\":{\"Today\":0.21,\"Power\":4}}");
+    rig_pass(r, 60000);
+    assert_presence(r, KEY, SHOW_ONLINE, "switch off, 0.21 kWh, 4 W");
+    rig_clear(r);
+    assert_int_equal(rig_say(r, KEY, "on", 7), ERR_OK);
+    const struct rig_publish *p = rig_published(r, "cmnd/plug/POWER1");
     assert_non_null(p);
     assert_str(p->payload, "ON");
     assert_false(p->retain);
-    rig_hear(&r, "stat/plug/RESULT", "{\"POWER\":\"ON\"}");
-    assert_outcome(&r, EV_DELIVERED, "switch is on");
-    rig_hear(&r, "tele/plug/LWT", "Offline");
-    assert_non_null(rig_last(&r, EV_UNAVAILABLE, KEY));
-    assert_int_equal(rig_say(&r, KEY, "off", 8), ERR_OK);
-    assert_true(str_ends(rig_last(&r, EV_FAILED, KEY)->body, STR("nothing was sent")));
-    rig_retained(&r, CONFIG, "");
-    assert_non_null(rig_last(&r, EV_FORGET, KEY));
-    assert_int_equal(stat_of(&r).devices, 0);
-    assert_false(rig_listens(&r, "tele/plug/SENSOR"));
-    rig_finish(&r);
+    rig_hear(r, "stat/plug/RESULT", "{\"POWER\":\"ON\"}");
+    assert_outcome(r, EV_DELIVERED, KEY, "switch is on");
+    rig_hear(r, "tele/plug/LWT", "Offline");
+    assert_non_null(rig_last(r, EV_UNAVAILABLE, KEY));
+    assert_int_equal(rig_say(r, KEY, "off", 8), ERR_OK);
+    assert_true(str_ends(rig_last(r, EV_FAILED, KEY)->body, STR("nothing was sent")));
+    rig_retained(r, CONFIG, "");
+    assert_non_null(rig_last(r, EV_FORGET, KEY));
+    assert_int_equal(rig_stat(r).devices, 0);
+    assert_false(rig_listens(r, "tele/plug/SENSOR"));
 }
 
 static void its_state_is_asked_for(void **state)
 {
-    struct rig r;
+    struct rig *r = *state;
 
-    (void)state;
-    start(&r, open_config);
-    rig_retained(&r, CONFIG, PLUG);
-    assert_int_equal(r.publish_count, 0); // before the broker has taken the subscriptions, answers would be lost
-    rig_pass(&r, 1000);
-    assert_str(published(&r, "cmnd/plug/STATE")->payload, "");
-    assert_str(published(&r, "cmnd/plug/STATUS")->payload, "10");
-    assert_false(published(&r, "cmnd/plug/STATUS")->retain);
-    rig_retained(&r, SENSORS, ENERGY);
-    rig_hear(&r, "stat/plug/RESULT", "{\"POWER\":\"ON\",\"Wifi\":{\"Signal\":-50}}");
-    rig_hear(&r, "stat/plug/STATUS10", "{\"StatusSNS\":{\"ENERGY\":{\"Power\":17.5,\"Today\":1}}}");
-    rig_pass(&r, 60000);
-    assert_presence(&r, KEY, SHOW_ONLINE, "switch on, 1 kWh, 17.5 W");
-    rig_finish(&r);
+    assert_int_equal(r->publish_count, 0); // before the broker has taken the subscriptions, answers would be lost
+    rig_pass(r, 1000);
+    assert_str(rig_published(r, "cmnd/plug/STATE")->payload, "");
+    assert_str(rig_published(r, "cmnd/plug/STATUS")->payload, "10");
+    assert_false(rig_published(r, "cmnd/plug/STATUS")->retain);
+    rig_retained(r, SENSORS, ENERGY);
+    rig_hear(r, "stat/plug/RESULT", "{\"POWER\":\"ON\",\"Wifi\":{\"Signal\":-50}}");
+    rig_hear(r, "stat/plug/STATUS10", "{\"StatusSNS\":{\"ENERGY\":{\"Power\":17.5,\"Today\":1}}}");
+    rig_pass(r, 60000);
+    assert_presence(r, KEY, SHOW_ONLINE, "switch on, 1 kWh, 17.5 W");
 }
 
 static void a_full_link_is_waited_for(void **state)
 {
-    struct rig r;
+    struct rig *r = *state;
 
-    (void)state;
-    start(&r, open_config);
-    r.publish_result = ERR_AGAIN;
-    rig_retained(&r, CONFIG, PLUG);
-    rig_pass(&r, 2500);
-    r.publish_result = ERR_OK;
-    assert_null(published(&r, "cmnd/plug/STATE"));
-    rig_pass(&r, 1000);
-    assert_non_null(published(&r, "cmnd/plug/STATE"));
-    assert_int_equal(r.publish_count, 2);
-    rig_pass(&r, 10000);
-    assert_int_equal(r.publish_count, 2); // once
-    rig_finish(&r);
+    r->publish_result = ERR_AGAIN;
+    rig_retained(r, CONFIG, PLUG);
+    rig_pass(r, 2500);
+    r->publish_result = ERR_OK;
+    assert_null(rig_published(r, "cmnd/plug/STATE"));
+    rig_pass(r, 1000);
+    assert_non_null(rig_published(r, "cmnd/plug/STATE"));
+    assert_int_equal(r->publish_count, 2);
+    rig_pass(r, 10000);
+    assert_int_equal(r->publish_count, 2); // once
 }
 
 static void sensors_may_come_first(void **state)
 {
-    struct rig r;
+    struct rig *r = *state;
 
-    (void)state;
-    start(&r, open_config);
-    rig_retained(&r, SENSORS, ENERGY);
-    assert_int_equal(stat_of(&r).devices, 0);
-    assert_int_equal(stat_of(&r).refused_discoveries, 0);
-    rig_retained(&r, CONFIG, PLUG);
-    assert_int_equal(stat_of(&r).devices, 1);
-    assert_true(rig_listens(&r, "tele/plug/SENSOR"));
-    rig_retained(&r, SENSORS, "");
-    assert_int_equal(stat_of(&r).devices, 1);
-    assert_false(rig_listens(&r, "stat/plug/STATUS10"));
-    rig_finish(&r);
+    rig_retained(r, SENSORS, ENERGY);
+    assert_int_equal(rig_stat(r).devices, 0);
+    assert_int_equal(rig_stat(r).refused_discoveries, 0);
+    rig_retained(r, CONFIG, PLUG);
+    assert_int_equal(rig_stat(r).devices, 1);
+    assert_true(rig_listens(r, "tele/plug/SENSOR"));
+    rig_retained(r, SENSORS, "");
+    assert_int_equal(rig_stat(r).devices, 1);
+    assert_false(rig_listens(r, "stat/plug/STATUS10"));
 }
 
 // Topics as the firmware makes them.
@@ -188,21 +156,21 @@ static void another_full_topic_must_be_allowed(void **state)
     struct rig r;
 
     (void)state;
-    start(&r, open_config);
+    rig_start(&r, open_config);
     rig_retained(&r, CONFIG, config);
-    assert_int_equal(stat_of(&r).devices, 0);
-    assert_int_equal(stat_of(&r).refused_discoveries, 1);
+    assert_int_equal(rig_stat(&r).devices, 0);
+    assert_int_equal(rig_stat(&r).refused_discoveries, 1);
     rig_finish(&r);
-    start(&r, "discovery: {quarantine: false, allow: ['plug/#'], command_topics: ['+/cmnd/+'], "
-              "tasmota: {enabled: true}}\n");
+    rig_start(&r, "discovery: {quarantine: false, allow: ['plug/#'], command_topics: ['+/cmnd/+'], "
+                  "tasmota: {enabled: true}}\n");
     rig_retained(&r, CONFIG, config);
-    assert_int_equal(stat_of(&r).devices, 1);
+    assert_int_equal(rig_stat(&r).devices, 1);
     rig_pass(&r, 1000);
-    assert_non_null(published(&r, "plug/cmnd/STATE"));
+    assert_non_null(rig_published(&r, "plug/cmnd/STATE"));
     assert_int_equal(rig_say(&r, KEY, "on", 1), ERR_OK);
-    assert_non_null(published(&r, "plug/cmnd/POWER1"));
+    assert_non_null(rig_published(&r, "plug/cmnd/POWER1"));
     rig_hear(&r, "plug/stat/RESULT", "{\"POWER\":\"ON\"}");
-    assert_outcome(&r, EV_DELIVERED, "switch is on");
+    assert_outcome(&r, EV_DELIVERED, KEY, "switch is on");
     rig_finish(&r);
 }
 
@@ -213,21 +181,18 @@ static void words_of_its_own(void **state)
         "{\"dn\":\"Herd\",\"mac\":\"" MAC
         "\",\"t\":\"plug\",\"ft\":\"%prefix%/%topic%/\",\"state\":[\"AUS\",\"AN\",\"UM\",\"H\"],"
         "\"tp\":[\"cmnd\",\"stat\",\"tele\"],\"rl\":[1],\"onln\":\"Da\",\"ofln\":\"Weg\",\"ver\":1}";
-    struct rig r;
+    struct rig *r = *state;
 
-    (void)state;
-    start(&r, open_config);
-    rig_retained(&r, CONFIG, config);
-    rig_retained(&r, "tele/plug/LWT", "Da");
-    rig_retained(&r, "stat/plug/POWER", "AUS");
-    assert_presence(&r, KEY, SHOW_ONLINE, "switch off");
-    assert_int_equal(rig_say(&r, KEY, "toggle", 1), ERR_OK);
-    assert_str(published(&r, "cmnd/plug/POWER1")->payload, "AN");
-    rig_hear(&r, "stat/plug/POWER", "AN");
-    assert_outcome(&r, EV_DELIVERED, "switch is on");
-    rig_hear(&r, "tele/plug/LWT", "Weg");
-    assert_non_null(rig_last(&r, EV_UNAVAILABLE, KEY));
-    rig_finish(&r);
+    rig_retained(r, CONFIG, config);
+    rig_retained(r, "tele/plug/LWT", "Da");
+    rig_retained(r, "stat/plug/POWER", "AUS");
+    assert_presence(r, KEY, SHOW_ONLINE, "switch off");
+    assert_int_equal(rig_say(r, KEY, "toggle", 1), ERR_OK);
+    assert_str(rig_published(r, "cmnd/plug/POWER1")->payload, "AN");
+    rig_hear(r, "stat/plug/POWER", "AN");
+    assert_outcome(r, EV_DELIVERED, KEY, "switch is on");
+    rig_hear(r, "tele/plug/LWT", "Weg");
+    assert_non_null(rig_last(r, EV_UNAVAILABLE, KEY));
 }
 
 // SetOption4: each answer on a topic of its own name.
@@ -235,38 +200,22 @@ static void answers_on_own_topics(void **state)
 {
     static const char config[] =
         CONFIG_OF("Lamp", "\"Lamp\"", "%prefix%/%topic%/", "2", "\"so\":{\"4\":1},\"lk\":1,\"lt_st\":2,");
-    struct rig r;
+    struct rig *r = *state;
 
-    (void)state;
-    start(&r, open_config);
-    rig_retained(&r, CONFIG, config);
-    assert_true(rig_listens(&r, "stat/plug/POWER"));
-    assert_true(rig_listens(&r, "stat/plug/DIMMER"));
-    rig_retained(&r, "tele/plug/LWT", "Online");
-    assert_int_equal(rig_say(&r, KEY, "brightness 40", 1), ERR_OK);
-    assert_str(published(&r, "cmnd/plug/Dimmer")->payload, "40");
-    rig_hear(&r, "stat/plug/DIMMER", "{\"POWER\":\"ON\",\"Dimmer\":40}");
-    assert_outcome(&r, EV_DELIVERED, "brightness is 40 %");
-    rig_finish(&r);
+    rig_retained(r, CONFIG, config);
+    assert_true(rig_listens(r, "stat/plug/POWER"));
+    assert_true(rig_listens(r, "stat/plug/DIMMER"));
+    rig_retained(r, "tele/plug/LWT", "Online");
+    assert_int_equal(rig_say(r, KEY, "brightness 40", 1), ERR_OK);
+    assert_str(rig_published(r, "cmnd/plug/Dimmer")->payload, "40");
+    rig_hear(r, "stat/plug/DIMMER", "{\"POWER\":\"ON\",\"Dimmer\":40}");
+    assert_outcome(r, EV_DELIVERED, KEY, "brightness is 40 %");
 }
 
 struct entity_row {
     const char *config;
     const char *names; // of the entities, "platform name;..."
 };
-
-static struct str names_of(struct arena *a, const struct mqtt_found *found)
-{
-    struct str all = STR_NONE;
-
-    for (size_t i = 0; i < found->count; i++) {
-        json_t *e = json_read(found->entities[i], MQTT_DISCOVERY_PAYLOAD, NULL);
-        all = arena_printf(a, STR_FMT STR_FMT " " STR_FMT ";", STR_ARG(all), STR_ARG(json_member_str(e, "platform")),
-                           STR_ARG(json_member_str(e, "name")));
-        json_decref(e);
-    }
-    return all;
-}
 
 static void kinds_of_devices(void **state)
 {
@@ -294,46 +243,36 @@ static void kinds_of_devices(void **state)
     };
     const struct mqtt_tasmota_conf conf = {STR(MAC), 900000};
     struct mqtt_tasmota_topics topics;
-    struct mqtt_describe d;
-    struct mqtt_found found;
-    struct errmsg msg = {""};
-    struct arena a;
+    struct draft *t = *state;
 
-    (void)state;
-    arena_init(&a, 0);
     for (size_t i = 0; i < COUNT(rows); i++) {
-        mqtt_describe_begin(&d, &a, &found, STR(KEY), STR(CONFIG));
-        enum err e = mqtt_tasmota_config(&conf, str_c(rows[i].config), &d, &topics, &msg);
+        mqtt_describe_begin(&t->d, &t->a, &t->found, STR(KEY), STR(CONFIG));
+        enum err e = mqtt_tasmota_config(&conf, str_c(rows[i].config), &t->d, &topics, &t->msg);
         if (e != ERR_OK)
-            fail_msg("row %zu: %s", i, msg.text);
-        assert_str(names_of(&a, &found), rows[i].names);
+            fail_msg("row %zu: %s", i, t->msg.text);
+        assert_str(rig_entities(&t->a, &t->found), rows[i].names);
     }
-    arena_finish(&a);
 }
 
 static void what_cannot_be_expressed_is_noted(void **state)
 {
     const struct mqtt_tasmota_conf conf = {STR(MAC), 900000};
     struct mqtt_tasmota_topics topics = {STR("c/"), STR("s/"), STR("t/")};
-    struct mqtt_describe d;
-    struct mqtt_found found;
-    struct arena a;
+    struct draft *t = *state;
 
-    (void)state;
-    arena_init(&a, 0);
-    mqtt_describe_begin(&d, &a, &found, STR(KEY), STR(CONFIG));
+    mqtt_describe_begin(&t->d, &t->a, &t->found, STR(KEY), STR(CONFIG));
     assert_int_equal(mqtt_tasmota_config(&conf,
                                          STR(CONFIG_OF("Cam", "\"Cam\"", "%prefix%/%topic%/", "3,1,3,3",
                                                        "\"cam\":1,\"sht\":[[-90,90,1500]],")),
-                                         &d, &topics, NULL),
+                                         &t->d, &topics, NULL),
                      ERR_OK);
-    assert_str(found.note, "a shutter with one relay, the tilt of a shutter, the camera");
-    mqtt_describe_begin(&d, &a, &found, STR(KEY), STR(SENSORS));
+    assert_str(t->found.note, "a shutter with one relay, the tilt of a shutter, the camera");
+    mqtt_describe_begin(&t->d, &t->a, &t->found, STR(KEY), STR(SENSORS));
     assert_int_equal(
-        mqtt_tasmota_sensors(&topics, STR("{\"sn\":{\"PN532\":{\"UID\":\"1\"},\"X\":{\"{{a\":1}}}"), &d, NULL), ERR_OK);
-    assert_int_equal(found.count, 0);
-    assert_str(found.note, "PN532, {{a");
-    arena_finish(&a);
+        mqtt_tasmota_sensors(&topics, STR("{\"sn\":{\"PN532\":{\"UID\":\"1\"},\"X\":{\"{{a\":1}}}"), &t->d, NULL),
+        ERR_OK);
+    assert_int_equal(t->found.count, 0);
+    assert_str(t->found.note, "PN532, {{a");
 }
 
 static void sensors_with_units(void **state)
@@ -365,46 +304,37 @@ static void sensors_with_units(void **state)
         {"Power 3", "ENERGY.Power[2]", "W"},
     };
     struct mqtt_tasmota_topics topics = {STR("c/"), STR("s/"), STR("t/")};
-    struct mqtt_describe d;
-    struct mqtt_found found;
-    struct errmsg msg = {""};
-    struct arena a;
+    struct draft *t = *state;
 
-    (void)state;
-    arena_init(&a, 0);
-    mqtt_describe_begin(&d, &a, &found, STR(KEY), STR(SENSORS));
-    assert_int_equal(mqtt_tasmota_sensors(&topics, STR(sensors), &d, &msg), ERR_OK);
-    assert_int_equal(found.count, COUNT(rows));
+    mqtt_describe_begin(&t->d, &t->a, &t->found, STR(KEY), STR(SENSORS));
+    assert_int_equal(mqtt_tasmota_sensors(&topics, STR(sensors), &t->d, &t->msg), ERR_OK);
+    assert_int_equal(t->found.count, COUNT(rows));
     for (size_t i = 0; i < COUNT(rows); i++) {
-        json_t *e = json_read(found.entities[i], MQTT_DISCOVERY_PAYLOAD, NULL);
+        json_t *e = json_read(t->found.entities[i], MQTT_DISCOVERY_PAYLOAD, NULL);
         assert_str(json_member_str(e, "name"), rows[i].name);
         assert_str(json_member_str(e, "value_template"), rows[i].path);
         assert_str(json_member_str(e, "unit_of_measurement"), rows[i].unit ? rows[i].unit : "");
         assert_str(json_member_str(e, "state_topic"), "t/SENSOR");
         json_decref(e);
     }
-    assert_str(found.note, "");
-    arena_finish(&a);
+    assert_str(t->found.note, "");
 }
 
 static void shutters_go(void **state)
 {
-    struct rig r;
+    struct rig *r = *state;
 
-    (void)state;
-    start(&r, open_config);
-    rig_retained(&r, CONFIG, CONFIG_OF("Blind", "\"Blind\"", "%prefix%/%topic%/", "3,3", USUAL));
-    rig_retained(&r, "tele/plug/LWT", "Online");
-    assert_int_equal(rig_say(&r, KEY, "shutter_position 30", 1), ERR_OK);
-    assert_str(published(&r, "cmnd/plug/ShutterPosition1")->payload, "30");
-    rig_hear(&r, "stat/plug/RESULT", "{\"Shutter1\":{\"Position\":100,\"Direction\":-1,\"Target\":30,\"Tilt\":0}}");
-    assert_outcome(&r, EV_DELIVERED, "shutter_position is going to 30 %");
-    rig_clear(&r);
-    assert_int_equal(rig_say(&r, KEY, "shutter stop", 2), ERR_OK);
-    assert_str(published(&r, "cmnd/plug/ShutterPosition1")->payload, "STOP");
-    rig_hear(&r, "stat/plug/RESULT", "{\"ShutterPosition1\":64}");
-    assert_outcome(&r, EV_DELIVERED, "shutter: the device has taken it");
-    rig_finish(&r);
+    rig_retained(r, CONFIG, CONFIG_OF("Blind", "\"Blind\"", "%prefix%/%topic%/", "3,3", USUAL));
+    rig_retained(r, "tele/plug/LWT", "Online");
+    assert_int_equal(rig_say(r, KEY, "shutter_position 30", 1), ERR_OK);
+    assert_str(rig_published(r, "cmnd/plug/ShutterPosition1")->payload, "30");
+    rig_hear(r, "stat/plug/RESULT", "{\"Shutter1\":{\"Position\":100,\"Direction\":-1,\"Target\":30,\"Tilt\":0}}");
+    assert_outcome(r, EV_DELIVERED, KEY, "shutter_position is going to 30 %");
+    rig_clear(r);
+    assert_int_equal(rig_say(r, KEY, "shutter stop", 2), ERR_OK);
+    assert_str(rig_published(r, "cmnd/plug/ShutterPosition1")->payload, "STOP");
+    rig_hear(r, "stat/plug/RESULT", "{\"ShutterPosition1\":64}");
+    assert_outcome(r, EV_DELIVERED, KEY, "shutter: the device has taken it");
 }
 
 static void buttons_and_switches_alert(void **state)
@@ -412,75 +342,65 @@ static void buttons_and_switches_alert(void **state)
     static const char config[] =
         CONFIG_OF("Door", "\"Door\"", "%prefix%/%topic%/", "0",
                   "\"swc\":[1,0],\"swn\":[\"Reed.A\",null],\"btn\":[1,0],\"so\":{\"73\":1,\"114\":1},");
-    struct rig r;
+    struct rig *r = *state;
 
-    (void)state;
-    start(&r, open_config);
-    rig_retained(&r, CONFIG, config);
-    rig_retained(&r, "tele/plug/LWT", "Online");
-    rig_clear(&r);
-    rig_hear(&r, "stat/plug/RESULT", "{\"Button1\":{\"Action\":\"SINGLE\"}}");
-    assert_str(rig_last(&r, EV_MESSAGE, KEY)->body, "button 1: SINGLE");
-    rig_pass(&r, 2000);
-    rig_clear(&r);
-    rig_hear(&r, "stat/plug/RESULT", "{\"Button1\":{\"Action\":\"SINGLE\"}}"); // again, and news again
-    assert_int_equal(rig_count(&r, EV_MESSAGE), 1);
-    rig_hear(&r, "stat/plug/RESULT", "{\"Button1\":{\"Action\":\"DOUBLE\"}}"); // a flood is cut
-    assert_int_equal(rig_count(&r, EV_MESSAGE), 1);
-    rig_pass(&r, 2000);
-    rig_clear(&r);
-    rig_message(&r, "stat/plug/RESULT", "{\"Button1\":{\"Action\":\"HOLD\"}}", 1, true); // what was
-    assert_int_equal(rig_count(&r, EV_MESSAGE), 0);
-    rig_hear(&r, "stat/plug/RESULT", "{\"Switch2\":{\"Action\":\"TOGGLE\"}}");
-    assert_str(rig_last(&r, EV_MESSAGE, KEY)->body, "Switch2: TOGGLE");
-    rig_hear(&r, "stat/plug/RESULT", "{\"Reed.A\":{\"Action\":\"ON\"}}");
-    rig_pass(&r, 60000);
-    assert_presence(&r, KEY, SHOW_ONLINE, "Reed.A on");
-    rig_hear(&r, "tele/plug/SENSOR", "{\"Time\":\"2026-11-21T10:00:05\",\"Reed.A\":\"OFF\"}");
-    rig_pass(&r, 60000);
-    assert_presence(&r, KEY, SHOW_ONLINE, "Reed.A off");
-    assert_int_equal(rig_count(&r, EV_MESSAGE), 1);
-    rig_finish(&r);
+    rig_retained(r, CONFIG, config);
+    rig_retained(r, "tele/plug/LWT", "Online");
+    rig_clear(r);
+    rig_hear(r, "stat/plug/RESULT", "{\"Button1\":{\"Action\":\"SINGLE\"}}");
+    assert_str(rig_last(r, EV_MESSAGE, KEY)->body, "button 1: SINGLE");
+    rig_pass(r, 2000);
+    rig_clear(r);
+    rig_hear(r, "stat/plug/RESULT", "{\"Button1\":{\"Action\":\"SINGLE\"}}"); // again, and news again
+    assert_int_equal(rig_count(r, EV_MESSAGE), 1);
+    rig_hear(r, "stat/plug/RESULT", "{\"Button1\":{\"Action\":\"DOUBLE\"}}"); // a flood is cut
+    assert_int_equal(rig_count(r, EV_MESSAGE), 1);
+    rig_pass(r, 2000);
+    rig_clear(r);
+    rig_message(r, "stat/plug/RESULT", "{\"Button1\":{\"Action\":\"HOLD\"}}", 1, true); // what was
+    assert_int_equal(rig_count(r, EV_MESSAGE), 0);
+    rig_hear(r, "stat/plug/RESULT", "{\"Switch2\":{\"Action\":\"TOGGLE\"}}");
+    assert_str(rig_last(r, EV_MESSAGE, KEY)->body, "Switch2: TOGGLE");
+    rig_hear(r, "stat/plug/RESULT", "{\"Reed.A\":{\"Action\":\"ON\"}}");
+    rig_pass(r, 60000);
+    assert_presence(r, KEY, SHOW_ONLINE, "Reed.A on");
+    rig_hear(r, "tele/plug/SENSOR", "{\"Time\":\"2026-11-21T10:00:05\",\"Reed.A\":\"OFF\"}");
+    rig_pass(r, 60000);
+    assert_presence(r, KEY, SHOW_ONLINE, "Reed.A off");
+    assert_int_equal(rig_count(r, EV_MESSAGE), 1);
 }
 
 // A node of a mesh never says that it is there; silence tells. With a last will, silence means nothing.
 static void nodes_without_a_last_will(void **state)
 {
     static const char power[] = "{\"POWER\":\"OFF\"}";
-    struct rig r;
+    struct rig *r = *state;
 
-    (void)state;
-    start(&r, open_config);
-    rig_retained(&r, CONFIG, PLUG);
-    rig_hear(&r, "tele/plug/STATE", power);
-    rig_pass(&r, 60000);
-    assert_presence(&r, KEY, SHOW_ONLINE, "switch off");
-    rig_pass(&r, 15 * 60000);
-    assert_int_equal(rig_last(&r, EV_AVAILABLE, KEY)->show, SHOW_AWAY);
-    rig_pass(&r, 15 * 60000);
-    assert_non_null(rig_last(&r, EV_UNAVAILABLE, KEY));
-    rig_hear(&r, "tele/plug/STATE", power);
-    rig_hear(&r, "tele/plug/LWT", "Online");
-    rig_clear(&r);
-    rig_pass(&r, 120 * 60000);
-    assert_int_equal(rig_count(&r, EV_UNAVAILABLE), 0);
-    rig_finish(&r);
+    rig_hear(r, "tele/plug/STATE", power);
+    rig_pass(r, 60000);
+    assert_presence(r, KEY, SHOW_ONLINE, "switch off");
+    rig_pass(r, 15 * 60000);
+    assert_int_equal(rig_last(r, EV_AVAILABLE, KEY)->show, SHOW_AWAY);
+    rig_pass(r, 15 * 60000);
+    assert_non_null(rig_last(r, EV_UNAVAILABLE, KEY));
+    rig_hear(r, "tele/plug/STATE", power);
+    rig_hear(r, "tele/plug/LWT", "Online");
+    rig_clear(r);
+    rig_pass(r, 120 * 60000);
+    assert_int_equal(rig_count(r, EV_UNAVAILABLE), 0);
 }
 
 static void a_sleeper_is_not_lost_when_it_sleeps(void **state)
 {
-    struct rig r;
+    struct rig *r = *state;
 
-    (void)state;
-    start(&r, open_config);
-    rig_retained(&r, CONFIG, CONFIG_OF("Meter", "\"Meter\"", "%prefix%/%topic%/", "0", "\"dslp\":1,\"bat\":1,"));
-    assert_false(rig_listens(&r, "tele/plug/LWT"));
-    rig_hear(&r, "tele/plug/STATE", "{\"BatteryPercentage\":80}");
-    rig_pass(&r, 12 * 3600000);
-    assert_int_equal(rig_last(&r, EV_AVAILABLE, KEY)->show, SHOW_ONLINE);
-    rig_pass(&r, 13 * 3600000);
-    assert_int_equal(rig_last(&r, EV_AVAILABLE, KEY)->show, SHOW_AWAY);
-    rig_finish(&r);
+    rig_retained(r, CONFIG, CONFIG_OF("Meter", "\"Meter\"", "%prefix%/%topic%/", "0", "\"dslp\":1,\"bat\":1,"));
+    assert_false(rig_listens(r, "tele/plug/LWT"));
+    rig_hear(r, "tele/plug/STATE", "{\"BatteryPercentage\":80}");
+    rig_pass(r, 12 * 3600000);
+    assert_int_equal(rig_last(r, EV_AVAILABLE, KEY)->show, SHOW_ONLINE);
+    rig_pass(r, 13 * 3600000);
+    assert_int_equal(rig_last(r, EV_AVAILABLE, KEY)->show, SHOW_AWAY);
 }
 
 static void quarantine_and_limits_hold(void **state)
@@ -488,14 +408,14 @@ static void quarantine_and_limits_hold(void **state)
     struct rig r;
 
     (void)state;
-    start(&r, "discovery: {max_devices: 1, tasmota: {enabled: true}}\n");
+    rig_start(&r, "discovery: {max_devices: 1, tasmota: {enabled: true}}\n");
     rig_retained(&r, CONFIG, PLUG);
     assert_true(rig_last(&r, EV_IDENTITY, KEY)->flags & EVENT_QUARANTINE);
     rig_retained(&r, "tasmota/discovery/112233445566/config",
                  "{\"dn\":\"B\",\"mac\":\"112233445566\",\"t\":\"b\",\"ft\":\"%prefix%/%topic%/\","
                  "\"tp\":[\"cmnd\",\"stat\",\"tele\"],\"rl\":[1],\"ver\":1}");
-    assert_int_equal(stat_of(&r).devices, 1);
-    assert_int_equal(stat_of(&r).refused_discoveries, 1);
+    assert_int_equal(rig_stat(&r).devices, 1);
+    assert_int_equal(rig_stat(&r).refused_discoveries, 1);
     rig_finish(&r);
 }
 
@@ -519,18 +439,15 @@ static void an_enemy_gets_nothing(void **state)
         {"tasmota/discovery/a b/config", PLUG},
         {"tasmota/discovery/0123456789012345678901234567890123/config", PLUG},
     };
-    struct rig r;
+    struct rig *r = *state;
 
-    (void)state;
-    start(&r, open_config);
     for (size_t i = 0; i < COUNT(rows); i++) {
-        rig_retained(&r, rows[i].topic, rows[i].payload);
-        if (stat_of(&r).refused_discoveries != i + 1 || stat_of(&r).devices)
+        rig_retained(r, rows[i].topic, rows[i].payload);
+        if (rig_stat(r).refused_discoveries != i + 1 || rig_stat(r).devices)
             fail_msg("row %zu was not refused", i);
     }
-    rig_retained(&r, CONFIG, PLUG);
-    assert_int_equal(stat_of(&r).devices, 1);
-    rig_finish(&r);
+    rig_retained(r, CONFIG, PLUG);
+    assert_int_equal(rig_stat(r).devices, 1);
 }
 
 // Also in Home Assistant's way, with the same topic for commands: who comes first has it.
@@ -541,84 +458,78 @@ static void announced_in_two_ways(void **state)
     struct rig r;
 
     (void)state;
-    start(&r, "discovery: {enabled: true, allow: ['stat/#', 'tele/#', 'cmnd/#'], quarantine: false, "
-              "tasmota: {enabled: true}}\n");
+    rig_start(&r, "discovery: {enabled: true, allow: ['stat/#', 'tele/#', 'cmnd/#'], quarantine: false, "
+                  "tasmota: {enabled: true}}\n");
     rig_retained(&r, CONFIG, PLUG);
     rig_retained(&r, "homeassistant/switch/A/config", hass);
-    assert_int_equal(stat_of(&r).devices, 1);
-    assert_int_equal(stat_of(&r).refused_discoveries, 1);
+    assert_int_equal(rig_stat(&r).devices, 1);
+    assert_int_equal(rig_stat(&r).refused_discoveries, 1);
     rig_retained(&r, CONFIG, "");
     rig_retained(&r, "homeassistant/switch/A/config", hass);
-    assert_int_equal(stat_of(&r).devices, 1);
+    assert_int_equal(rig_stat(&r).devices, 1);
     rig_retained(&r, CONFIG, PLUG);
-    assert_int_equal(stat_of(&r).refused_discoveries, 2);
+    assert_int_equal(rig_stat(&r).refused_discoveries, 2);
     assert_non_null(rig_last(&r, EV_IDENTITY, "ha:A"));
     rig_finish(&r);
 }
 
 static void a_flood_of_sensors_waits_within_bounds(void **state)
 {
-    struct rig r;
+    struct rig *r = *state;
     char topic[64];
 
-    (void)state;
-    start(&r, open_config);
     for (unsigned i = 0; i < 300; i++) {
         (void)snprintf(topic, sizeof(topic), "tasmota/discovery/%012X/sensors", i);
-        rig_retained(&r, topic, ENERGY);
+        rig_retained(r, topic, ENERGY);
     }
-    assert_int_equal(stat_of(&r).devices, 0);
-    assert_int_equal(stat_of(&r).refused_discoveries, 300 - 256);
-    rig_finish(&r);
+    assert_int_equal(rig_stat(r).devices, 0);
+    assert_int_equal(rig_stat(r).refused_discoveries, 300 - 256);
 }
 
 // Over a restart without a broker, and in another configuration.
 static void it_is_kept(void **state)
 {
-    struct rig r, again;
+    struct rig *r = *state;
+    struct rig again;
 
-    (void)state;
-    start(&r, open_config);
-    rig_retained(&r, CONFIG, PLUG);
-    rig_retained(&r, SENSORS, ENERGY);
-    rig_hear(&r, "tele/plug/LWT", "Online");
-    rig_hear(&r, "tele/plug/SENSOR", "{\"ENERGY\":{\"Power\":4}}");
-    rig_pass(&r, 10000);
+    rig_retained(r, SENSORS, ENERGY);
+    rig_hear(r, "tele/plug/LWT", "Online");
+    rig_hear(r, "tele/plug/SENSOR", "{\"ENERGY\":{\"Power\":4}}");
+    rig_pass(r, 10000);
     rig_init(&again, open_config);
-    mqtt_model_restore(again.m, STR("config:" KEY), rig_last(&r, EV_STATE, "config:" KEY)->blob);
-    mqtt_model_restore(again.m, STR(KEY), rig_last(&r, EV_STATE, KEY)->blob);
+    mqtt_model_restore(again.m, STR("config:" KEY), rig_last(r, EV_STATE, "config:" KEY)->blob);
+    mqtt_model_restore(again.m, STR(KEY), rig_last(r, EV_STATE, KEY)->blob);
     mqtt_model_start(again.m, again.now, again.wall);
-    assert_int_equal(stat_of(&again).devices, 1);
+    assert_int_equal(rig_stat(&again).devices, 1);
     assert_true(rig_listens(&again, "tele/plug/SENSOR"));
     assert_int_equal(rig_say(&again, KEY, "get power", 1), ERR_OK);
-    assert_outcome(&again, EV_DELIVERED, "power: 4 W");
+    assert_outcome(&again, EV_DELIVERED, KEY, "power: 4 W");
     rig_finish(&again);
-    rig_finish(&r);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_plug_lives_and_obeys),
-        cmocka_unit_test(its_state_is_asked_for),
-        cmocka_unit_test(a_full_link_is_waited_for),
-        cmocka_unit_test(sensors_may_come_first),
+        rig_test(a_plug_lives_and_obeys, up),
+        rig_test(its_state_is_asked_for, with_plug),
+        rig_test(a_full_link_is_waited_for, up),
+        rig_test(sensors_may_come_first, up),
         cmocka_unit_test(full_topics),
         cmocka_unit_test(another_full_topic_must_be_allowed),
-        cmocka_unit_test(words_of_its_own),
-        cmocka_unit_test(answers_on_own_topics),
-        cmocka_unit_test(kinds_of_devices),
-        cmocka_unit_test(what_cannot_be_expressed_is_noted),
-        cmocka_unit_test(sensors_with_units),
-        cmocka_unit_test(shutters_go),
-        cmocka_unit_test(buttons_and_switches_alert),
-        cmocka_unit_test(nodes_without_a_last_will),
-        cmocka_unit_test(a_sleeper_is_not_lost_when_it_sleeps),
+        rig_test(words_of_its_own, up),
+        rig_test(answers_on_own_topics, up),
+        draft_test(kinds_of_devices),
+        draft_test(what_cannot_be_expressed_is_noted),
+        draft_test(sensors_with_units),
+        rig_test(shutters_go, up),
+        rig_test(buttons_and_switches_alert, up),
+        rig_test(nodes_without_a_last_will, with_plug),
+        rig_test(a_sleeper_is_not_lost_when_it_sleeps, up),
         cmocka_unit_test(quarantine_and_limits_hold),
-        cmocka_unit_test(an_enemy_gets_nothing),
+        rig_test(an_enemy_gets_nothing, up),
         cmocka_unit_test(announced_in_two_ways),
-        cmocka_unit_test(a_flood_of_sensors_waits_within_bounds),
-        cmocka_unit_test(it_is_kept),
+        rig_test(a_flood_of_sensors_waits_within_bounds, up),
+        rig_test(it_is_kept, with_plug),
     };
     return cmocka_run_group_tests_name("tasmota", tests, NULL, NULL);
 }
