@@ -16,7 +16,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/rng.h"
-#include "net/http.h"
+#include "net/http_client.h"
 
 #include <errno.h>
 #include <inttypes.h>

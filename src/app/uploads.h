@@ -7,7 +7,7 @@
 
 #include "base/log.h"
 #include "core/event.h"
-#include "net/http.h"
+#include "net/http_client.h"
 #include "xmpp/gateway.h"
 
 enum {

@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-#include "net/http.h"
+#include "net/http_client.h"
 #include "unit/net/certs.h"
 #include "unit/net/probe.h"
 
