@@ -102,9 +102,9 @@ struct event *event_copy(struct arena *a, const struct event *ev)
     *copy = *ev;
     copy_jid(a, &copy->user);
     copy_jid(a, &copy->to);
-    struct str *const strings[] = {&copy->key,  &copy->id,   &copy->body,  &copy->nick,    &copy->name,
-                                   &copy->wish, &copy->cls,  &copy->group, &copy->command, &copy->media,
-                                   &copy->url,  &copy->blob, &copy->rule};
+    struct str *const strings[] = {&copy->key,  &copy->id,      &copy->body,  &copy->nick,    &copy->name,
+                                   &copy->wish, &copy->cls,     &copy->group, &copy->command, &copy->media,
+                                   &copy->url,  &copy->replace, &copy->reply, &copy->blob,    &copy->rule};
     for (size_t i = 0; i < sizeof strings / sizeof *strings; i++)
         copy_str(a, strings[i]);
     copy->fields = copy_fields(a, ev->fields, ev->field_count);

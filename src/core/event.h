@@ -28,19 +28,31 @@
     X(SUBJECT, "subject")           /* N n A a: of a room, in `body` */                                                \
     X(REGISTER, "register")         /* N O: a user registers with the gateway (XEP-0077) */                            \
     X(UNREGISTER, "unregister")     /* N O */                                                                          \
-    X(RESULT, "result")             /* n: positive answer to the request `id` (IQ or command), text in `body` */       \
-    X(COMMAND, "command")           /* N a: a command of an identity with form fields */                               \
-    X(IDENTITY, "identity")         /* A: an identity exists, or its name, class or group changed */                   \
-    X(FORGET, "forget")             /* A O a: an identity exists no more; its subscribers are told */                  \
-    X(STATE, "state")               /* A: a row of the adapter's own state to keep (empty `blob`: to drop) */          \
-    X(BARRIER, "barrier")           /* A: nothing but its token: what was posted before it has been taken */           \
-    X(FENCE, "fence")               /* n: `number` is to come back once the server has taken all that went before */   \
-    X(FENCED, "fenced")             /* N: the fence `number` has come back */                                          \
-    X(STARTED, "started")           /* N: the server of `component` runs since `stamp` (wall ms); 0: nobody knows */   \
+    X(ENTER, "enter")               /* n: `to`, our guest, asks to enter the room `user` (bare) elsewhere as `nick` */ \
+    X(ENTERED, "entered")           /* N: `user`, an occupant of a room elsewhere, is there, says our guest `to` */    \
+    X(LEAVE, "leave")               /* n: `to`, our guest, leaves the room `user` (with its nick there) */             \
+    X(LEFT, "left")                 /* N: `user` is there no more; `marks` and `body` say why */                       \
+    X(SAY, "say")                   /* n: our guest `to` says something in the room `user` (bare) */                   \
+    X(HEARD, "heard")               /* N: `user` has said something in the room; our guest `to` heard it */            \
+    X(CHECK, "check")               /* n: whether our guest `to` is in the room as `user` (XEP-0410); `number` */      \
+    X(CHECKED, "checked")           /* N: the answer to CHECK `number`: `err` */                                       \
+    X(CATCHUP, "catch-up")          /* n: what the archive of the room `user` (bare) has since `stamp`; `number` */    \
+    X(CAUGHT_UP, "caught-up")       /* N: the end of the answer to CATCHUP `number`: `err`; it came as HEARD */        \
+    X(SETTLED, "settled")     /* a: the message `id` has arrived (`reply`: the room's id) or never will: `err` */      \
+    X(PARKED, "parked")       /* a: the room `user` cannot be entered as `key`: `err`, `body`; ERR_OK: it was */       \
+    X(RESULT, "result")       /* n: positive answer to the request `id` (IQ or command), text in `body` */             \
+    X(COMMAND, "command")     /* N a: a command of an identity with form fields */                                     \
+    X(IDENTITY, "identity")   /* A: an identity exists, or its name, class or group changed */                         \
+    X(FORGET, "forget")       /* A O a: an identity exists no more; its subscribers are told */                        \
+    X(STATE, "state")         /* A: a row of the adapter's own state to keep (empty `blob`: to drop) */                \
+    X(BARRIER, "barrier")     /* A: nothing but its token: what was posted before it has been taken */                 \
+    X(FENCE, "fence")         /* n: `number` is to come back once the server has taken all that went before */         \
+    X(FENCED, "fenced")       /* N: the fence `number` has come back */                                                \
+    X(STARTED, "started")     /* N: the server of `component` runs since `stamp` (wall ms); 0: nobody knows */         \
     X(LOADED, "loaded")       /* O: record `number` of the lane `name`; without `id`: the end of what was read */      \
     X(RETRY, "retry")         /* O: letter `number` is tried now; 0: all of `name`, an adapter or a user */            \
     X(REPLAY, "replay")       /* O: the same, also of what nobody tries any more */                                    \
-    X(DISCARD, "discard")     /* O: the letter `number` is not wanted any more; 0: as above */                         \
+    X(DISCARD, "discard")     /* O: the letter `number` is not wanted any more; 0: as above; A: see below */           \
     X(LINK_UP, "link-up")     /* N A: a component stream or an adapter's link works */                                 \
     X(LINK_DOWN, "link-down") /* N A: it does not; `err`, `body` say why */                                            \
     X(CONGESTED, "congested") /* O: the output of `component` is full: bulk work and fan-outs on it wait */            \
@@ -96,7 +108,27 @@ enum event_flag {
     EVENT_SELF = 64,          // JOIN/PART/MESSAGE n: about the receiver itself
     EVENT_HIDDEN_BODY = 128,  // log no length, no body
     EVENT_AGAIN = 256,        // MESSAGE A: it may have been posted before, under this id
+    EVENT_RETRACT = 512,      // MESSAGE A, SAY n: `replace` is taken back (XEP-0424)
+    EVENT_SUBJECT = 1024,     // HEARD N: the room's subject, in `body`; it ends what the room tells who enters
 };
+
+// What the presence of an occupant elsewhere says beside itself: status codes of XEP-0045 section 15.6.2, as a set.
+enum mark {
+    MARK_SELF = 1,         // 110: it is about our guest itself
+    MARK_RENAMED = 2,      // 210: the room has given it another nick: `user` has it
+    MARK_CREATED = 4,      // 201: the room was made for it, and waits for its owner
+    MARK_BANNED = 8,       // 301
+    MARK_NICK = 16,        // 303: he goes on as `name`
+    MARK_KICKED = 32,      // 307
+    MARK_AFFILIATION = 64, // 321: no member any more
+    MARK_MEMBERS = 128,    // 322: the room is for members alone now
+    MARK_SHUTDOWN = 256,   // 332: the service goes down
+    MARK_ERROR = 512,      // 333: an error of the connection
+    MARK_DESTROYED = 1024, // the room is no more; `name` is the one to go to, or empty
+};
+
+enum affiliation { AFFILIATION_NONE, AFFILIATION_OUTCAST, AFFILIATION_MEMBER, AFFILIATION_ADMIN, AFFILIATION_OWNER };
+enum role { ROLE_NONE, ROLE_VISITOR, ROLE_PARTICIPANT, ROLE_MODERATOR };
 
 struct event_field { // of a form
     struct str name;
@@ -146,6 +178,20 @@ struct event {
     // called if it cannot be shown in `body`; to the core and the users come either where it is to be had or a text.
     struct str media; // type, "image/jpeg"
     struct str url;
+
+    // Of rooms elsewhere, which identities of ours enter as guests (venue.h). MESSAGE A: of type MESSAGE_GROUPCHAT,
+    // from a contact, with `user` the bare address of such a room, and `number` the ms after which it is not worth
+    // delivering any more (0: as configured). ENTER: `body` is the password, `cls` chooses the avatar, and `stamp` (0:
+    // nothing) since when the room is to tell what was said. ENTERED, LEFT: `name` is his real address, where the room
+    // tells it, or what the mark says. DISCARD A: the MESSAGE `id` to the room `user` is taken back, so long as it has
+    // not gone out: it is REFUSED with ERR_NOTFOUND when it is no longer known to be here. BOUNCE N about ENTER, SAY
+    // and LEAVE comes from the room, to our guest.
+    struct str replace; // MESSAGE A, SAY n: the id that what it corrects went out with first (XEP-0308)
+    struct str reply; // MESSAGE A, SAY n: the room's id of what it answers, where it cannot correct (XEP-0461); HEARD,
+                      // SETTLED: the id that the room gave it (XEP-0359)
+    unsigned marks;   // ENTERED, LEFT: enum mark
+    enum affiliation affiliation; // ENTERED
+    enum role role;               // ENTERED
 
     struct str blob; // STATE: under `key`; bytes of a file
     struct str rule; // GRANT: as in the configuration

@@ -27,6 +27,9 @@ struct description {
     struct str readings; // one line: "21.4 °C, 48 %"
 };
 
+// What an address of ours is in a room elsewhere: of all its guests there, one listens for all.
+enum guest { GUEST_NONE, GUEST_SILENT, GUEST_LISTENS };
+
 enum field_type { FIELD_TEXT, FIELD_BOOL, FIELD_NUMBER, FIELD_CHOICE, FIELD_FIXED, FIELD_MULTI };
 
 struct field {                     // of a command's form

@@ -47,6 +47,9 @@ struct gateway_host {
     bool (*gateway_type)(void *ud, uint16_t component, size_t at, struct str *type);
     // Whether user is in the room under the nick that is its resource (XEP-0410). NULL: nobody is in a room.
     bool (*occupant)(void *ud, const struct jid *user, const struct jid *room);
+    // What `to` is in the room elsewhere that `from` speaks for (the room itself, or an occupant). NULL: we are in
+    // none.
+    enum guest (*guest)(void *ud, const struct jid *to, const struct jid *from);
 };
 
 struct gateway_config {      // copied
