@@ -14,6 +14,7 @@ from slixmpp.xmlstream import ET
 
 from servers import HOST
 
+OWN_PRESENCE = "{http://jabber.org/protocol/muc#user}x/{http://jabber.org/protocol/muc#user}status[@code='110']"
 TIMEOUT = 20  # of what comes at once, on a machine that is slow
 logging.getLogger("slixmpp").setLevel(logging.CRITICAL)
 
@@ -177,8 +178,30 @@ class Client:
 
     async def enter_room(self, room, nick, timeout=TIMEOUT):
         """Returns the room's presence of ourselves (status 110)."""
+        answer = await self.try_room(room, nick, timeout=timeout)
+        assert answer["type"] != "error", f"{self.jid} cannot enter {room}: {answer}"
+        return answer
+
+    async def try_room(self, room, nick, password=None, timeout=TIMEOUT):
+        """Asks to enter, and returns the presence that tells: ours (status 110), or the error."""
         presence = self.xmpp.make_presence(pto=f"{room}/{nick}")
-        presence.append(ET.Element("{http://jabber.org/protocol/muc}x"))
+        muc = ET.SubElement(presence.xml, "{http://jabber.org/protocol/muc}x")
+        if password is not None:
+            ET.SubElement(muc, "{http://jabber.org/protocol/muc}password").text = password
         presence.send()
-        own = "{http://jabber.org/protocol/muc#user}x/{http://jabber.org/protocol/muc#user}status[@code='110']"
-        return await self.expect(timeout, kind="presence", frm=f"{room}/{nick}", where=lambda s: s.xml.find(own) is not None)
+        return await self.expect(timeout, kind="presence", frm=f"{room}/{nick}", where=lambda s: s["type"] == "error" or s.xml.find(OWN_PRESENCE) is not None)
+
+    async def make_room(self, room, nick, **options):
+        """Makes the room, or takes one that we own, and sets it up: `membersonly=True`, `passwordprotectedroom=True, roomsecret="s"`, `moderatedroom=True`, ... are the
+        fields muc#roomconfig_NAME of XEP-0045. We are in it then."""
+        await self.enter_room(room, nick)
+        form = ET.Element("{jabber:x:data}x", type="submit")
+        fields = {"FORM_TYPE": "http://jabber.org/protocol/muc#roomconfig"}
+        for name, value in {"persistentroom": True, **options}.items():
+            fields[f"muc#roomconfig_{name}"] = value if isinstance(value, str) else str(int(value))
+        for name, value in fields.items():
+            ET.SubElement(ET.SubElement(form, "{jabber:x:data}field", var=name), "{jabber:x:data}value").text = value
+        query = ET.Element("{http://jabber.org/protocol/muc#owner}query")
+        query.append(form)
+        answer = await self.request(room, ET.tostring(query), "set")
+        assert answer["type"] == "result", f"{room} cannot be set up: {answer}"

@@ -208,7 +208,7 @@ class Server:
 
 
 class XmppServer(Server):
-    """localhost with users, rooms.localhost, and component domains with their secrets."""
+    """localhost with users, rooms.localhost (each room has an archive; Client.make_room() sets one up), and component domains with their secrets."""
 
     def __init__(self, directory=None, users=None, components=None):
         super().__init__(directory)
@@ -290,6 +290,7 @@ VirtualHost "{self.domain}"
 Component "{self.rooms}" "muc"
     modules_enabled = {{ "muc_mam" }}
     restrict_room_creation = false
+    muc_log_by_default = true
     muc_room_default_public = true
     muc_room_locking = false
 {components}""")
@@ -383,12 +384,14 @@ acl:
   mod_disco: {{}}
   mod_http_api: {{}}
   mod_last: {{}}
+  mod_mam:
+    default: never
   mod_muc:
     hosts: [{self.rooms}]
     access: all
     access_create: muc_create
     default_room_options:
-      mam: false
+      mam: true
   mod_offline: {{}}
   mod_ping: {{}}
   mod_private: {{}}

@@ -70,6 +70,25 @@ def test_users_talk_and_data_outlives_a_crash(xmpp):
     asyncio.run(scenario())
 
 
+def test_rooms_keep_strangers_out_and_what_was_said(xmpp):
+    room = f"club@{xmpp.rooms}"
+
+    async def scenario():
+        async with Client(xmpp, "alice") as alice, Client(xmpp, "bob") as bob:
+            await alice.make_room(room, "al", membersonly=True)
+            assert (await bob.try_room(room, "bo"))["error"]["condition"] == "registration-required"
+            await alice.make_room(room, "al", membersonly=False, passwordprotectedroom=True, roomsecret="open sesame")
+            assert (await bob.try_room(room, "bo"))["error"]["condition"] == "not-authorized"
+            assert (await bob.try_room(room, "bo", "open sesame"))["type"] == "available"
+            said = alice.say(room, "hello", "groupchat")
+            await alice.expect(kind="message", frm=f"{room}/al", body="hello")
+            await alice.request(room, "<query xmlns='urn:xmpp:mam:2' queryid='q1'/>", "set")
+            archived = await alice.expect(kind="message", where=lambda s: s.xml.find("{urn:xmpp:mam:2}result") is not None and said in str(s))
+            assert archived["from"] == room
+
+    asyncio.run(scenario())
+
+
 def test_restart_keeps_the_ports(xmpp):
     before = (xmpp.c2s_port, xmpp.component_port)
     xmpp.restart()
