@@ -164,8 +164,7 @@ static bool in_ranges(uint32_t c, const struct range *ranges, size_t count)
     return low < count && c >= ranges[low].first;
 }
 
-// White space and line separators.
-static bool is_blank(uint32_t c)
+bool utf8_blank(uint32_t c)
 {
     static const struct range blanks[] = {
         {0x09, 0x0D},     {0x20, 0x20},     {0x85, 0x85},     {0xA0, 0xA0},     {0x1680, 0x1680},
@@ -194,8 +193,8 @@ struct str utf8_display(struct arena *a, struct str s, size_t max)
         uint32_t c = utf8_next(s, &at);
         if (c == UINT32_MAX)
             c = REPLACEMENT;
-        gap = gap || is_blank(c);
-        if (is_blank(c) || is_unseen(c))
+        gap = gap || utf8_blank(c);
+        if (utf8_blank(c) || is_unseen(c))
             continue;
         if (gap && n != 0) {
             if (count + 2 > max)

@@ -14,6 +14,8 @@ size_t utf8_put(char out[4], uint32_t c);
 bool utf8_valid(struct str s);
 // XML 1.0 Char: #x9 | #xA | #xD | [#x20-#xD7FF] | [#xE000-#xFFFD] | [#x10000-#x10FFFF], and no U+FFFE/U+FFFF.
 bool utf8_xml_char(uint32_t c);
+// White space and line separators (the White_Space property and category Z).
+bool utf8_blank(uint32_t c);
 // True when s is valid UTF-8 of XML characters only: fast for ASCII.
 bool utf8_xml_valid(struct str s);
 // s itself when valid; else a copy with each malformed byte or forbidden character replaced by U+FFFD.

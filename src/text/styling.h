@@ -18,11 +18,11 @@ struct styling {
     size_t seen;          // bytes of the buffer that were read
     unsigned depth;       // quote marks at the beginning of this line
     unsigned block_depth; // the same for the lines of the preformatted block
-    unsigned ticks;       // grave accents at the beginning of this line's block
+    unsigned ticks;       // grave accents at the beginning of this line, behind the quote marks; 4 stands for more
     bool in_block;        // within a preformatted block
     bool opening;         // this line began the preformatted block
-    unsigned char place;  // of the next byte in its line
-    unsigned char before; // what the byte before is, for spans
+    unsigned char place;  // of the next character in its line
+    unsigned char before; // what the character before is, for spans: itself when it is an opening directive
 };
 
 // Adds a value of others to the text in `out`: cleaned as by styling_clean(), escaped for its place. Where the text
