@@ -156,7 +156,7 @@ class Bridge:
         """Waits until a second costs less than 5 ms."""
         for _ in range(limit):
             before = sum(self.cpu())
-            time.sleep(1)
+            time.sleep(1)  # lint: the second that is measured
             if sum(self.cpu()) - before < 0.005:
                 return
 
@@ -250,7 +250,7 @@ class Bench:
                 bridge.settle()
                 sizes.append(bridge.rss())
                 before = sum(bridge.cpu())
-                time.sleep(self.options.idle)
+                time.sleep(self.options.idle)  # lint: the time that is measured
                 loads.append((sum(bridge.cpu()) - before) / self.options.idle * 100)
         self.add("anonymous RSS at start", "MB", 6, sizes, "both links up, one adapter, no contact")
         self.add("CPU when idle", "%", 0.1, loads, f"of a core, over {self.options.idle} s")

@@ -1,5 +1,4 @@
 """Spandrel itself as a server of the tests: SPANDREL (or build/spandrel) with a configuration of its own."""
-import asyncio
 import contextlib
 import json
 import os
@@ -8,9 +7,9 @@ import re
 import signal
 import socket
 import subprocess
-import time
 
 from servers import HOST, Server
+from wait import blocked_until, until
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -139,11 +138,11 @@ class Bridge(Server):
             self.ready = ready
 
     def wait_ready(self, seconds=30):
-        deadline = time.monotonic() + seconds
-        while not self.ready():
+        def up():
             assert self.running(), self.tail()
-            assert time.monotonic() < deadline, f"no link in {seconds} s:\n{self.tail()}"
-            time.sleep(0.02)
+            return self.ready()
+
+        blocked_until(up, seconds, "link", self.tail)
         return self
 
     def reload(self):
@@ -175,11 +174,7 @@ class Bridge(Server):
 
     async def until(self, condition, seconds=20, what="condition"):
         """Awaits what only asking can tell; the truth that it became."""
-        deadline = time.monotonic() + seconds
-        while not (found := condition()):
-            assert time.monotonic() < deadline, f"no {what} in {seconds} s:\n{self.tail()}"
-            await asyncio.sleep(0.01)
-        return found
+        return await until(condition, seconds, what, self.tail)
 
     async def expect_mapping(self, name, seconds=20, **cells):
         """The contact, once it is there and its row has these cells."""

@@ -170,8 +170,7 @@ async def play(story, server, broker, bridge):
     async with Client(server, "alice") as alice, Client(server, "bob") as bob, Client(server, "carol") as carol:
         device = Device(broker, "lamp").start()
         story.tell("lamp", "connects to the broker and reports 21.4 °C")
-        while not any(m["key"].endswith("lamp") for m in bridge.ctl_json("mappings")["mappings"]):
-            await asyncio.sleep(0)
+        await bridge.expect_mapping("lamp")
         await subscribe(story, alice, lamp)
         await read(story, alice, lamp, device)
         await command(story, alice, lamp, device)

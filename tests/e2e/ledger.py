@@ -15,7 +15,8 @@ import re
 import time
 
 from broker import FakeBroker
-from wire import CLIENT, Wire, until
+from wait import until
+from wire import CLIENT, Wire
 
 TRUSTED_SECONDS = 15  # what has arrived so long before an end is not said again: the hold of 5 s, and a fence, on a machine that is slow
 DUE_SECONDS = 60  # until all that is due has come, when nothing is in the way any more
@@ -39,6 +40,7 @@ admins: [admin@localhost]
 access:
   - allow all to localhost
 """
+RETRY_SECONDS = 0.05
 BOOKS = ("accepted", "settled", "dead", "expired", "queued", "retrying")
 RECEIPT = "{urn:xmpp:receipts}received"
 ALERT = re.compile(r"is at (\d+)$")
@@ -265,7 +267,7 @@ class User:
                     self._there.set()
                     await self.wire.ended()
             self._there.clear()
-            await asyncio.sleep(0.05)  # the server is away
+            await asyncio.sleep(RETRY_SECONDS)  # lint: the server is away, and nothing tells when it is back
 
     async def offline(self):
         """Returns when the server knows: what comes for him now is kept for later."""

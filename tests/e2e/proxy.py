@@ -156,11 +156,11 @@ class Connection:
         proxy = self.proxy
         step = {"split": 1, "slow": max(1, int(proxy.rate * SLICE))}.get(proxy.mode, len(data))
         if proxy.mode == "delay":
-            await asyncio.sleep(proxy.ms / 1000)
+            await asyncio.sleep(proxy.ms / 1000)  # lint: the delay is the fault
         for begin in range(0, len(data), step):
             writer.write(data[begin:begin + step])
             await writer.drain()
-            await asyncio.sleep(SLICE if proxy.mode == "slow" else 0)
+            await asyncio.sleep(SLICE if proxy.mode == "slow" else 0)  # lint: slowness is the fault
             if proxy.mode in ("hold", "drop"):
                 await proxy.goes_on()
                 if proxy.mode == "drop":

@@ -8,6 +8,7 @@ import time
 import servers
 from fault import FaultyBridge
 from ledger import ACCESS, MQTT, Ledger, User
+from wait import until
 
 TOLD = ["told0", "told1", "told2", "told3"]
 OBEYING = ["obey0", "obey1", "obey2"]
@@ -15,6 +16,8 @@ TALKERS = ["carol", "dave", "eve"]
 LISTENERS = ["alice", "bob"]
 USERS = {name: f"{name}-pw" for name in (*LISTENERS, *TALKERS, "admin")}
 ALERTS_A_SECOND = 200
+ASKING_SECONDS = 0.01  # between a command of which all is known, and the user's next
+WATCH_SECONDS = 0.005  # between two questions of Watch
 PATIENCE = 8  # seconds that a user waits for what became of a command: longer than the bridge waits for the device
 
 
@@ -48,7 +51,7 @@ class Scene:
         while self._loaded:
             if self.ledger.broker.unacked < 1000:
                 self.ledger.tell(self.rng.choice(TOLD))
-            await asyncio.sleep(self.rng.expovariate(self.rate))
+            await asyncio.sleep(self.rng.expovariate(self.rate))  # lint: the rate is the load
 
     async def _ask(self, name, contact):
         """One command after the other, each when it is known what became of the one before."""
@@ -57,12 +60,12 @@ class Scene:
             await user.there()
             with contextlib.suppress(OSError, AttributeError):
                 command = self.ledger.ask(user.wire, contact, self.bridge.domain)
-                until, wire, epoch = time.monotonic() + PATIENCE, user.wire, self.ledger.epoch
-                while not (command.receipts or command.errors or command.answers) and self._loaded and time.monotonic() < until and user.wire is wire:
+                deadline, wire, epoch = time.monotonic() + PATIENCE, user.wire, self.ledger.epoch
+                while not (command.receipts or command.errors or command.answers) and self._loaded and time.monotonic() < deadline and user.wire is wire:
                     if self.ledger.epoch > epoch + 1:
                         break
                     await self.ledger.moved(0.1)
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(ASKING_SECONDS)  # lint: the rate is the load
 
     @contextlib.asynccontextmanager
     async def load(self):
@@ -75,18 +78,24 @@ class Scene:
             self._loaded = False
             await asyncio.gather(*self._tasks)
 
+    async def more(self, count, of="accepted", seconds=60):
+        """Waits until so many alerts more were "told" by the devices, "accepted" by the bridge, or "heard" by alice."""
+        counts = {"told": lambda: len(self.ledger.alerts), "accepted": lambda: len(self.ledger.accepted()), "heard": lambda: len(self.ledger.arrivals["alice"])}
+        wanted = counts[of]() + count
+        await until(lambda: counts[of]() >= wanted, seconds, f"{count} alerts more {of}")
+
     # Ends.
+    async def _moment(self, least, most):
+        """As long as chance has it."""
+        await asyncio.sleep(self.rng.uniform(least, most))  # lint: the moment of an end is random, which is what is tested
+
     async def serving(self):
         """The bridge has both its links."""
         await asyncio.to_thread(self.bridge.wait_ready)
-        while not self.ledger.broker.up:
-            await asyncio.sleep(0.005)
-
-    async def a_while(self):
-        await asyncio.sleep(self.rng.uniform(0.001, 0.2))
+        await until(lambda: self.ledger.broker.up, 30, "broker link")
 
     async def kill_bridge(self):
-        await self.a_while()
+        await self._moment(0.001, 0.2)
         await asyncio.to_thread(self.bridge.kill)
         self.ledger.ended()
         await asyncio.to_thread(self.bridge.start)
@@ -94,7 +103,7 @@ class Scene:
 
     async def cut_power(self):
         """As a kill, but what it had written and not synced is gone, in part."""
-        await self.a_while()
+        await self._moment(0.001, 0.2)
         await asyncio.to_thread(self.bridge.kill)
         self.ledger.ended()
         self.bridge.power_cut(self.rng)
@@ -102,7 +111,7 @@ class Scene:
         await self.serving()
 
     async def stop_bridge(self):
-        await self.a_while()
+        await self._moment(0.001, 0.2)
         self.bridge.process.terminate()
         code = await asyncio.to_thread(self.bridge.exit_code)
         assert code == 0, f"the bridge ended with {code}:\n{self.bridge.tail()}"
@@ -116,21 +125,21 @@ class Scene:
         await self.users["bob"].offline()
 
     async def kill_server(self):
-        await asyncio.sleep(self.rng.uniform(0.2, 1.5))
+        await self._moment(0.2, 1.5)
         await asyncio.to_thread(self.xmpp.kill)
         self.ledger.ended()
-        await asyncio.sleep(self.rng.uniform(0, 0.3))
+        await self._moment(0, 0.3)
         await asyncio.to_thread(self.xmpp.start)
         await self.serving()
         await self._fetch()
 
     async def kill_both(self):
         """The server's memory, and then the bridge's; or the other way round."""
-        await asyncio.sleep(self.rng.uniform(0.2, 1.5))
+        await self._moment(0.2, 1.5)
         victims = [self.bridge, self.xmpp]
         self.rng.shuffle(victims)
         await asyncio.to_thread(victims[0].kill)
-        await asyncio.sleep(self.rng.uniform(0, 0.1))
+        await self._moment(0, 0.1)
         await asyncio.to_thread(victims[1].kill)
         self.ledger.ended()
         await asyncio.to_thread(self.xmpp.start)
@@ -195,9 +204,10 @@ def holds(s):
     return verdict
 
 
-async def some_load(s, seconds=0.5):
+async def some_load(s, count=80, of="accepted"):
+    """Until so many alerts more have come so far, as more() has it."""
     async with s.load():
-        await asyncio.sleep(seconds)
+        await s.more(count, of)
 
 
 class Watch:
@@ -212,11 +222,16 @@ class Watch:
             began = time.monotonic()
             self._bridge.ctl_json("links")
             self.took.append(time.monotonic() - began)
-            time.sleep(0.005)
+            time.sleep(WATCH_SECONDS)  # lint: asking is not to be the load
 
     async def __aenter__(self):
         self._task = asyncio.ensure_future(asyncio.to_thread(self._ask))
         return self
+
+    async def more(self, count):
+        """Waits until it has answered so many times more."""
+        wanted = len(self.took) + count
+        await until(lambda: len(self.took) >= wanted or self._task.done(), 60, f"{count} answers more")
 
     async def __aexit__(self, *_):
         self._over = True

@@ -28,7 +28,8 @@ import ssl
 import subprocess
 import sys
 import tempfile
-import time
+
+from wait import Late, blocked_until
 
 HOST = "127.0.0.1"
 DOMAIN = "localhost"
@@ -140,13 +141,12 @@ class Server:
         with open(self.directory / "output.log", "ab") as output:
             self.process = subprocess.Popen(self.command(), cwd=self.directory, env={**os.environ, **self.environment()}, stdin=subprocess.DEVNULL,
                                             stdout=output, stderr=output, preexec_fn=_own_child)
-        deadline = time.monotonic() + START_SECONDS
-        while not self.ready():
-            if self.process.poll() is not None or time.monotonic() > deadline:
-                self.kill()
-                raise RuntimeError(f"{self.name} does not start:\n{self.tail()}")
-            time.sleep(0.02)
-        return self
+        with contextlib.suppress(Late):
+            blocked_until(lambda: not self.running() or self.ready(), START_SECONDS)
+            if self.running():
+                return self
+        self.kill()
+        raise RuntimeError(f"{self.name} does not start:\n{self.tail()}")
 
     def stop(self):
         """As an operator would: SIGTERM, and wait."""
@@ -491,11 +491,9 @@ class Mosquitto(Server):
         def version():
             return (database.stat().st_ino, database.stat().st_mtime_ns) if database.exists() else None
 
-        before, deadline = version(), time.monotonic() + START_SECONDS
+        before = version()
         self.process.send_signal(signal.SIGUSR1)
-        while version() == before:  # written beside it, and renamed
-            assert time.monotonic() < deadline, f"mosquitto does not save:\n{self.tail()}"
-            time.sleep(0.02)
+        blocked_until(lambda: version() != before, START_SECONDS, "saved database", self.tail)  # written beside it, and renamed
 
     def ready(self):
         connect = b"\x10\x11\x00\x04MQTT\x04\x02\x00\x05\x00\x05ready"

@@ -16,10 +16,13 @@ import time
 from damage import Damage
 from proxy import Proxy
 from scene import LISTENERS, Scene, make_server, running, scene, some_load
+from wait import until
+from wire import Wire
 
 YOUNG_SECONDS = {"prosody": 0, "ejabberd": 8}  # a server that tells so young an age may have been restarted with the bridge: then all it has is said again
 SPOOLED_A_SECOND = 50  # alerts, where the server keeps them for one who is away: ejabberd does that at its own pace, and says nothing of it
 DOUBLED = 64  # most stanzas that may come twice after one end: what may be unconfirmed at a time
+LAST = "jabber:iq:last"
 HOW = {"kill": Scene.kill_bridge, "term": Scene.stop_bridge, "power": Scene.cut_power, "server": Scene.kill_server, "both": Scene.kill_both}
 
 
@@ -125,6 +128,18 @@ async def damages(kind, count, rng):
         return damage
 
 
+async def old_enough(kind, xmpp):
+    """Asks the server for its age (XEP-0012), as the bridge does, until it is no young one any more."""
+    async def is_old():
+        answer = await wire.request(xmpp.domain, f"<query xmlns='{LAST}'/>")
+        return int(answer.find(f"{{{LAST}}}query").get("seconds")) >= YOUNG_SECONDS[kind]
+
+    if not YOUNG_SECONDS[kind]:
+        return
+    async with Wire(xmpp, LISTENERS[0]) as wire:
+        await until(is_old, 30, f"older {kind}", every=0.1)
+
+
 async def run(plan, kinds, seed, report=True):
     """`plan`: phase -> how many ends; a list of outcomes."""
     outcomes = []
@@ -132,7 +147,7 @@ async def run(plan, kinds, seed, report=True):
         print(f"seed {seed}\n{HEAD}", flush=True)
     for kind in kinds:
         async with running(make_server(kind)) as xmpp:
-            await asyncio.sleep(YOUNG_SECONDS[kind])
+            await old_enough(kind, xmpp)
             for name, ends in plan.items():
                 if not ends:
                     continue

@@ -11,7 +11,8 @@ import types
 import pytest
 import servers
 from bridge import DEVICES, Bridge
-from wire import MqttWire, Wire, packet, until
+from wait import until
+from wire import MqttWire, Wire, packet
 
 SPEAKS_311 = 4  # the protocol level in CONNECT
 
@@ -231,9 +232,6 @@ async def test_death_of_a_device_is_seen_at_once(place):
         if stanza.tag.endswith("}presence"):
             here[stanza.get("from").split("@")[0]] = (stanza.get("type") or "available", time.monotonic())
 
-    def gone(name):
-        return here[name][0] == "unavailable"
-
     async with Wire(place.xmpp, "alice", take=take) as alice:
         lives = {name: MqttWire(place.broker, name, (f"devices/{name}/status".encode(), b"offline")) for name in names}
         for name, wire in lives.items():
@@ -246,9 +244,7 @@ async def test_death_of_a_device_is_seen_at_once(place):
         for name, wire in lives.items():
             died = time.monotonic()
             wire.close()
-            while not gone(name):
-                await asyncio.sleep(0)
-                assert time.monotonic() - died < 10
+            await until(lambda name=name: here[name][0] == "unavailable", 10, f"absence of {name}")
             took.append((here[name][1] - died) * 1000)
     took.sort()
     print(f"from a device's death to its contact's absence: median {statistics.median(took):.1f} ms, p99 {took[-1]:.1f} ms")

@@ -214,7 +214,7 @@ def test_check_tells_of_faults(idle, tmp_path):
 def killed_at_random(db, words, seconds, seed):
     """Runs it for a random part of the time that it takes."""
     process = subprocess.Popen(db.command(*words), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    time.sleep(seed.random() * seconds)
+    time.sleep(seed.random() * seconds)  # lint: the moment of the kill is what is random
     process.kill()
     process.wait()
 

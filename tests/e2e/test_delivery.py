@@ -5,7 +5,8 @@ import signal
 
 import pytest
 from client import Client
-from wire import MqttWire, until
+from wait import until
+from wire import MqttWire
 
 ALERTS = """
       devices:

@@ -1,5 +1,6 @@
 """The documents are true: configurations pass, what they configure works, commands do what is shown, links lead somewhere."""
 import asyncio
+import contextlib
 import json
 import os
 import re
@@ -12,6 +13,7 @@ import yaml
 from bridge import ROOT, binary
 from client import Client
 from documents import COMPONENT, DocumentedBridge, DocumentedEjabberd, DocumentedProsody, blocks, configurations, first, is_configuration, make_files, pages, whole
+from wait import Late, until
 
 PAGES = pages()
 CONFIGURATIONS = configurations()
@@ -264,12 +266,15 @@ class Player:
             await asyncio.create_subprocess_shell(command[:-1], env=self.environment, stdout=subprocess.DEVNULL)
             await self.bridge.until(lambda: self.subscriptions() > subscribed, what="subscription of a device")
             return
-        output = await self.shell(command)
-        deadline = asyncio.get_running_loop().time() + 10
-        while output != expected and asyncio.get_running_loop().time() < deadline and " ctl " in command:
-            await asyncio.sleep(0.05)
-            output = await self.shell(command)
-        assert output == expected, f"$ {command}\n{output}"
+        said = []
+
+        async def shown():
+            said.append(await self.shell(command))
+            return said[-1] == expected or " ctl " not in command  # what that tells becomes true a little later
+
+        with contextlib.suppress(Late):
+            await until(shown, 10)
+        assert said[-1] == expected, f"$ {command}\n{said[-1]}"
 
     def subscriptions(self):
         return self.bridge.broker.log.read_text(errors="replace").count("Received SUBSCRIBE")

@@ -39,6 +39,7 @@ from scene import TOLD, Watch, cpu_seconds, holds, make_server, scene, some_load
 from wire import Wire
 
 YEAR = 365 * 86400
+SLOW = 20_000  # bytes a second
 GROWTH_KB = 24_000  # half of this is what ASan keeps of freed memory
 
 
@@ -59,7 +60,7 @@ async def test_every_byte_alone(xmpp, link):
 
         how = {"seen": proxy(xmpp, xmpp.component_port)} if link == "server" else {"broker_seen": lambda broker: proxy(broker, broker.port)}
         async with scene(xmpp, random.Random(1), **how) as s:
-            await some_load(s, 1)
+            await some_load(s, 150)
             await s.settle()
             assert holds(s).carried > 0
             assert s.bridge.downs() == 0
@@ -70,11 +71,12 @@ async def test_slow_server_is_waited_for(xmpp):
     with Proxy(xmpp.component_port) as proxy:
         async with scene(xmpp, random.Random(7), seen=proxy.before(xmpp)) as s:
             before = s.bridge.rss_kb()
-            proxy.slow(20_000)
+            proxy.slow(SLOW)
+            slowly = proxy.stat()["up"] + 3 * SLOW
             async with s.load(), Watch(s.bridge) as watch:
                 for _ in range(3000):
                     s.ledger.tell(s.rng.choice(TOLD))
-                await asyncio.sleep(4)
+                await s.bridge.until(lambda: proxy.stat()["up"] >= slowly, 20, "three seconds' bytes")
             watch.responsive()
             assert s.bridge.rss_kb() - before < GROWTH_KB
             proxy.passes()
@@ -116,7 +118,7 @@ async def test_flood_of_large_stanzas():
 async def test_short_writes_and_interrupted_calls(xmpp):
     async with scene(xmpp, random.Random(9)) as s:
         with s.bridge.failing("short", 7), s.bridge.failing("interrupt", 5):
-            await some_load(s, 1)
+            await some_load(s, 150)
             await s.settle()
         assert s.bridge.hits("short") > 100 and s.bridge.hits("interrupt") > 100
         assert s.bridge.downs() == 0
@@ -127,12 +129,12 @@ async def test_short_writes_and_interrupted_calls(xmpp):
 async def test_clock_that_jumps(xmpp, years):
     """There and back: no link ends, nothing is late or too old, and what is due later is."""
     async with scene(xmpp, random.Random(10)) as s:
-        await some_load(s, 0.2)
+        await some_load(s, 30)
         async with s.load():
             with s.bridge.failing("clock", years * YEAR):
-                await asyncio.sleep(1)
+                await s.more(150, "heard")
                 assert s.bridge.hits("clock") > 0
-            await asyncio.sleep(0.5)
+            await s.more(75, "heard")
         await s.settle()
         assert s.bridge.downs() == 0
         assert holds(s).carried > 0
@@ -170,7 +172,7 @@ async def test_no_descriptors(xmpp, call):
                 with contextlib.closing(socket.socket(socket.AF_UNIX)) as waiting:
                     waiting.connect(str(s.bridge.state / "control"))
                     await s.bridge.until(lambda: s.bridge.hits("accept"), 10, "accept")
-            await some_load(s, 1)
+            await some_load(s, 150, "told")
             assert cpu_seconds(s.bridge) - used < 0.5 * 3, "it spins"
         await s.serving()
         await s.settle()
@@ -181,7 +183,7 @@ async def test_no_descriptors(xmpp, call):
 # The disk.
 async def test_full_disk_acknowledges_nothing(xmpp):
     async with scene(xmpp, random.Random(15)) as s:
-        await some_load(s, 0.2)
+        await some_load(s, 30)
         await s.settle()
         acked = len(s.ledger.accepted())
         with s.bridge.failing("write", errno.ENOSPC):
@@ -189,7 +191,10 @@ async def test_full_disk_acknowledges_nothing(xmpp):
             for _ in range(50):
                 s.ledger.tell(TOLD[0])
             await s.bridge.expect_log("nothing more is acknowledged", 20, since)
-            await asyncio.sleep(1.5)  # it tries again every second
+            await s.users["alice"].wire.fence(s.bridge.domain)  # some tries come at once, as messages do
+            tried = s.bridge.hits("write")
+            await s.bridge.until(lambda: s.bridge.hits("write") > tried, 10, "try a second later")
+            await s.users["alice"].wire.fence(s.bridge.domain)
             assert s.bridge.hits("write") >= 2
             assert len(s.ledger.accepted()) == acked, "acknowledged, and not on the disk"
             assert s.bridge.link().startswith("up")
@@ -201,7 +206,7 @@ async def test_full_disk_acknowledges_nothing(xmpp):
 async def test_disk_that_hangs(xmpp):
     """Nothing is acknowledged before it is synced, and the loop does not wait with it."""
     async with scene(xmpp, random.Random(18)) as s:
-        await some_load(s, 0.2)
+        await some_load(s, 30)
         await s.settle()
         acked = len(s.ledger.accepted())
         async with Watch(s.bridge) as watch:
@@ -209,7 +214,7 @@ async def test_disk_that_hangs(xmpp):
                 for _ in range(50):
                     s.ledger.tell(TOLD[0])
                 await s.bridge.until(lambda: s.bridge.hits("sync_hang"), 10, "sync")
-                await asyncio.sleep(1)
+                await watch.more(100)
                 assert len(s.ledger.accepted()) == acked, "acknowledged, and not synced"
         watch.responsive()
         await s.settle()
@@ -224,7 +229,7 @@ async def test_locked_database(xmpp):
         path = s.bridge.state / "spandrel.db"
         with contextlib.closing(sqlite3.connect(path, timeout=0)) as other, pytest.raises(sqlite3.OperationalError, match="locked"):
             other.execute("BEGIN EXCLUSIVE")
-        await some_load(s, 0.3)
+        await some_load(s, 40)
         await s.settle()
         await asyncio.to_thread(s.bridge.finish)
         with contextlib.closing(sqlite3.connect(path, timeout=0)) as other:
@@ -234,7 +239,7 @@ async def test_locked_database(xmpp):
             other.rollback()
         await asyncio.to_thread(s.bridge.start)
         await s.serving()
-        await some_load(s, 0.3)
+        await some_load(s, 40)
         await s.settle()
         holds(s)
 
@@ -242,7 +247,7 @@ async def test_locked_database(xmpp):
 async def test_damaged_database(xmpp, tmp_path):
     """scripts/soak does more of it."""
     async with scene(xmpp, random.Random(20)) as s:
-        await some_load(s, 0.3)
+        await some_load(s, 40)
         await s.settle()
         await asyncio.to_thread(s.bridge.finish)
         damage = await asyncio.to_thread(Damage(xmpp, s.bridge.state, tmp_path).run, 60, random.Random(20))

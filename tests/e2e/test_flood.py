@@ -7,7 +7,8 @@ import pytest
 import servers
 from client import Client
 from device import Device
-from wire import CLIENT, MqttWire, Wire, until
+from wait import until
+from wire import CLIENT, MqttWire, Wire
 
 FLOOD = 40_000
 WORDS = "and this is what somebody had to say about it, at length; " * 18  # a message of 1 kB

@@ -9,7 +9,8 @@ import xml.sax.saxutils
 
 import hostile
 import pytest
-from wire import MqttWire, Refused, Wire, until
+from wait import until
+from wire import MqttWire, Refused, Wire
 
 BRIDGE = {
     "level": "info",

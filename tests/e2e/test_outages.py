@@ -66,7 +66,7 @@ async def silent(xmpp, link, ends, **how):
     """The link of that kind goes dead in one way or the other, under load, is found out, and comes back."""
     async with through(xmpp, link, 3, **how) as (s, proxy):
         async with s.load():
-            await asyncio.sleep(0.3)
+            await s.more(40, "heard")
             since, began = s.bridge.mark(), time.monotonic()
             s.ledger.ended()
             getattr(proxy, ends)()
@@ -75,7 +75,7 @@ async def silent(xmpp, link, ends, **how):
             proxy.passes()
             await s.bridge.expect_log(UP[link], 30, since)
             await s.serving()
-            await asyncio.sleep(0.3)
+            await s.more(40, "heard")
         await s.settle()
         assert s.bridge.downs() == (link == "server")
         holds(s)
@@ -101,13 +101,13 @@ async def test_name_server_that_does_not_answer(xmpp, link):
         bridge.text = lambda: text().replace(f"{servers.HOST}:{port}", f"localhost:{port}")
 
     async with through(xmpp, link, 4, prepare=names) as (s, proxy):
-        await some_load(s, 0.2)
+        await some_load(s, 30)
         with s.bridge.failing("resolve", 1):
             since = s.bridge.mark()
             cut(s, proxy)
             async with Watch(s.bridge) as watch:
                 await s.bridge.until(lambda: s.bridge.hits("resolve"), 10, "look-up")
-                await some_load(s, 1)
+                await some_load(s, 150, "accepted" if link == "server" else "told")
             watch.responsive()
         await s.bridge.expect_log(UP[link], 20, since)
         await s.serving()
@@ -120,12 +120,14 @@ async def test_clock_that_jumps_while_messages_wait(xmpp, years):
     """What was accepted before, while the server was away, is not too old then."""
     async with through(xmpp, "server", 5) as (s, proxy):
         async with s.load():
-            await asyncio.sleep(0.2)
+            await s.more(30, "heard")
             proxy.connections("refuse")
+            since = s.bridge.mark()
             cut(s, proxy)
-            await asyncio.sleep(0.3)
+            await s.bridge.expect_log("component link is down", 10, since)
+            await s.more(50)
         with s.bridge.failing("clock", years * YEAR):
-            await asyncio.sleep(0.5)
+            await s.bridge.until(lambda: s.bridge.hits("clock"), what="look at the new clock")
             proxy.connections("pass")
             await s.serving()
             await s.settle()
@@ -136,9 +138,10 @@ async def test_clock_that_jumps_while_messages_wait(xmpp, years):
 async def test_full_disk_and_a_kill(xmpp):
     async with scene(xmpp, random.Random(6)) as s:
         async with s.load():
-            await asyncio.sleep(0.3)
+            await s.more(40)
             with s.bridge.failing("write", errno.ENOSPC):
-                await asyncio.sleep(0.5)
+                await s.bridge.expect_log("nothing more is acknowledged", 20)
+                await s.more(75, "told")
                 await asyncio.to_thread(s.bridge.kill)
                 s.ledger.ended()
             await asyncio.to_thread(s.bridge.start)
@@ -152,7 +155,7 @@ async def test_broken_disk_ends_it_and_nothing_is_lost(xmpp, call):
     """After a failed fsync nobody knows what is on the disk but who reads it again."""
     async with scene(xmpp, random.Random(7)) as s:
         async with s.load():
-            await asyncio.sleep(0.3)
+            await s.more(40)
             since = s.bridge.mark()
             s.ledger.ended()
             with s.bridge.failing(call, errno.EIO):

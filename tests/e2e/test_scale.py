@@ -6,7 +6,8 @@ import sqlite3
 import time
 
 import pytest
-from wire import MqttWire, Wire, until
+from wait import until
+from wire import MqttWire, Wire
 
 USERS, DEVICES_EACH = 10, 500
 RIGHT_SECONDS = 10

@@ -18,6 +18,7 @@ from device import Device
 
 TAKE_OVER_SECONDS = 10
 ROUNDS = 20
+PACE = 0.005  # seconds between two readings
 _temperature = itertools.count(100)
 
 
@@ -81,7 +82,7 @@ class Load:
     async def _run(self):
         while True:
             self.device.report(temperature=next(_temperature))
-            await asyncio.sleep(0.005)
+            await asyncio.sleep(PACE)  # lint: the rate is the load
 
     async def __aenter__(self):
         self.task = asyncio.ensure_future(self._run())

@@ -20,6 +20,7 @@ import pytest
 from bridge import Bridge
 from client import Client
 from servers import HOST, UPLOAD, Ejabberd, Prosody
+from wait import blocked_until
 
 OOB = "{jabber:x:oob}x/{jabber:x:oob}url"
 CAMERAS = """
@@ -165,20 +166,13 @@ def subscriptions(broker):
     return broker.log.read_text(errors="replace").count("Sending SUBACK")
 
 
-def wait_until(condition, what, seconds=20):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"no {what} in {seconds} s"
-        time.sleep(0.01)
-
-
 @contextlib.contextmanager
 def running(server, broker, **options):
     bridge = Bridge(server, broker, mqtt=CAMERAS, **options)
     try:
         subscribed = subscriptions(broker)
         bridge.start()
-        wait_until(lambda: subscriptions(broker) > subscribed, "subscription")
+        blocked_until(lambda: subscriptions(broker) > subscribed, what="subscription")
         yield bridge
         bridge.finish()
     finally:

@@ -8,7 +8,6 @@ import contextlib
 import itertools
 import socket
 import struct
-import time
 import xml.etree.ElementTree as ET
 
 from servers import HOST
@@ -125,14 +124,6 @@ class Wire:
     async def fence(self, to=None, timeout=TIMEOUT):
         """Returns when all that we said before has been dealt with there."""
         return await self.request(to, "<ping xmlns='urn:xmpp:ping'/>", timeout=timeout)
-
-
-async def until(condition, seconds=TIMEOUT, what="what was awaited"):
-    """Awaits what changes while others run."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"no {what} in {seconds} s"
-        await asyncio.sleep(0.01)
 
 
 def _string(data):
