@@ -309,17 +309,18 @@ Component "{self.rooms}" "muc"
 
 class Ejabberd(XmppServer):
     """`tls`: the component port speaks TLS (directly) with a certificate of the CA in describe()["ca"]. `uploads`: mod_http_upload is upload.localhost, over HTTPS with a
-    certificate of the CA in .web; "open": the components may use it, as docs/servers.md says; "closed": they may not, as ejabberd has it."""
+    certificate of the CA in .web; "open": the components may use it, as docs/servers.md says; "closed": they may not, as ejabberd has it; `put_url`: where somebody else
+    takes them."""
 
     name = "ejabberd"
 
-    def __init__(self, directory=None, users=None, components=None, tls=False, extra="", level="info", uploads=None, upload_options=""):
+    def __init__(self, directory=None, users=None, components=None, tls=False, extra="", level="info", uploads=None, upload_options="", put_url=None):
         super().__init__(directory, users, components)
         self.http_port = free_port()
         self.https_port = free_port()
         self.uploads, self.upload_options = uploads, upload_options
         self.web = make_ca(self.directory / "web") if uploads else None
-        self.put_url = f"https://{HOST}:{self.https_port}/upload"
+        self.put_url = put_url or f"https://{HOST}:{self.https_port}/upload"
         self.tls = make_ca(self.directory / "tls") if tls else None
         self.extra = extra
         self.level = level
@@ -402,11 +403,6 @@ acl:
     search: false
   mod_version: {{}}
 {modules}{self.extra}""")
-
-    def put_at(self, url):
-        """Restarts it: uploads go to this URL, where somebody else listens."""
-        self.put_url = url
-        self.restart()
 
     def _uploads(self):
         """The parts of the configuration that uploads take."""

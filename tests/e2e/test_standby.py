@@ -12,7 +12,7 @@ import subprocess
 import time
 
 import pytest
-from bridge import Bridge, binary
+from bridge import DEVICES, Bridge, binary
 from client import Client
 from device import Device
 
@@ -26,7 +26,7 @@ class Twin(Bridge):
     """One of two instances that share a state directory; `wait` starts it as the one that waits."""
 
     def __init__(self, place, state):
-        super().__init__(place[0], place[1], state=state, standby=True, level="info")
+        super().__init__(place[0], place[1], DEVICES.replace("status_interval: 1s", "status_interval: 50ms"), state=state, standby=True, level="info")
 
     def wait(self):
         """Starts it, and returns when it has said that it waits."""

@@ -102,7 +102,7 @@ class Web:
         self._act = act
         self._closing = threading.Event()
         self._socket = socket.create_server((HOST, 0))
-        self.port = self._socket.getsockname()[1]
+        self.url = f"http://{HOST}:{self._socket.getsockname()[1]}/upload"
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
 
@@ -419,8 +419,7 @@ async def test_a_reload(mosquitto):
     (endless, "the upload server could not be used (limit exceeded)"),
 ], ids=["500", "redirects", "endless"])
 async def test_a_bad_web_server(mosquitto, act, said):
-    with Web(act) as web, Ejabberd(uploads="open") as server:
-        server.put_at(f"http://{HOST}:{web.port}/upload")
+    with Web(act) as web, Ejabberd(uploads="open", put_url=web.url) as server:
         with running(server, mosquitto) as bridge:
             assert said in await ask(bridge, server, "gate", mosquitto)
             assert web.requests == 1
@@ -429,8 +428,7 @@ async def test_a_bad_web_server(mosquitto, act, said):
 
 async def test_a_web_server_that_hangs(mosquitto):
     """Nothing else waits for it: alerts, answers, presence go on; and it is given up."""
-    with Web(hangs) as web, Ejabberd(uploads="open") as server:
-        server.put_at(f"http://{HOST}:{web.port}/upload")
+    with Web(hangs) as web, Ejabberd(uploads="open", put_url=web.url) as server:
         with running(server, mosquitto) as bridge, Publisher(mosquitto) as camera:
             camera.publish("cams/gate/jpeg", picture(1))
             camera.publish("cams/gate/motion", "no")
@@ -455,8 +453,7 @@ async def test_a_web_server_that_hangs(mosquitto):
 
 
 async def test_a_bridge_stops_while_files_wait(mosquitto):
-    with Web(hangs) as web, Ejabberd(uploads="open") as server:
-        server.put_at(f"http://{HOST}:{web.port}/upload")
+    with Web(hangs) as web, Ejabberd(uploads="open", put_url=web.url) as server:
         with running(server, mosquitto) as bridge, Publisher(mosquitto) as camera:
             camera.publish("cams/gate/jpeg", picture(1))
             await bridge.expect_mapping("gate")
