@@ -18,7 +18,7 @@ import subprocess
 
 from bridge import ROOT, Bridge, binary
 
-KINDS = ("write", "sync", "sync_hang", "open", "socket", "accept", "short", "interrupt", "clock", "resolve")  # as enum fault_kind
+KINDS = ("write", "sync", "sync_hang", "open", "socket", "short", "interrupt", "clock", "resolve")  # as enum fault_kind
 CELLS = struct.Struct("=4q")  # value, skip, left, hits
 PATH_SIZE = 256
 HEAD = struct.Struct("=IIqq")  # of a record of the trace: what, bytes of the name, offset, size

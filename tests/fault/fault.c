@@ -36,7 +36,6 @@ enum fault_kind {
     FAULT_SYNC_HANG, // they do not return before it is switched off; a value above 1: or so many ms have passed
     FAULT_OPEN,      // errno of open() of any path
     FAULT_SOCKET,    // errno of socket()
-    FAULT_ACCEPT,    // errno of accept4()
     FAULT_SHORT,     // no write to a file or socket takes more bytes
     FAULT_INTERRUPT, // every n-th system call that may be interrupted is: EINTR
     FAULT_CLOCK,     // seconds that CLOCK_REALTIME is ahead
@@ -321,12 +320,6 @@ int socket(int domain, int type, int protocol)
 {
     REAL(int, socket, int, int, int);
     return fails(FAULT_SOCKET) ? -1 : real(domain, type, protocol);
-}
-
-int accept4(int fd, struct sockaddr *from, socklen_t *n, int flags)
-{
-    REAL(int, accept4, int, struct sockaddr *, socklen_t *, int);
-    return fails(FAULT_ACCEPT) ? -1 : real(fd, from, n, flags);
 }
 
 ssize_t send(int fd, const void *bytes, size_t n, int flags)
