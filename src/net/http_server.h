@@ -16,6 +16,7 @@
 #ifndef SPANDREL_NET_HTTP_SERVER_H
 #define SPANDREL_NET_HTTP_SERVER_H
 
+#include "base/log.h"
 #include "net/http.h"
 #include "net/loop.h"
 #include "net/net_cidr.h"
@@ -26,7 +27,16 @@ struct http_exchange;
 
 // --- the request ---
 
-enum http_method { HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_PUT, HTTP_PATCH, HTTP_DELETE, HTTP_OPTIONS, HTTP_METHODS };
+enum http_method {
+    HTTP_METHOD_GET,
+    HTTP_METHOD_HEAD,
+    HTTP_METHOD_POST,
+    HTTP_METHOD_PUT,
+    HTTP_METHOD_PATCH,
+    HTTP_METHOD_DELETE,
+    HTTP_METHOD_OPTIONS,
+    HTTP_METHODS
+};
 
 enum { HTTP_SEGMENTS_MAX = 16 };
 
@@ -69,7 +79,7 @@ struct http_handler {
     void (*gone)(void *ud, struct http_exchange *x);
 };
 
-enum { HTTP_BODY_MAX = 25 * 1024 * 1024 };
+enum { HTTP_BODY_MAX = 25 * 1024 * 1024, HTTP_ANSWER_MAX = 64 * 1024 * 1024 };
 #define HTTP_BODY_DEFAULT SIZE_MAX
 
 const struct http_head *http_exchange_head(const struct http_exchange *x);
@@ -82,8 +92,8 @@ void http_exchange_set_ud(struct http_exchange *x, void *ud);
 void *http_exchange_ud(const struct http_exchange *x);
 
 // Once, from 200 to 599; everything is copied, and the exchange is not the handler's any more (gone() does not follow).
-// Date, Content-Length, Connection are the server's own: given here, or a header that is malformed, makes it 500. With
-// HEAD, 204 and 304 the body is not sent.
+// Date, Content-Length, Connection are the server's own: given here, or a header that is malformed, or a body beyond
+// HTTP_ANSWER_MAX, makes it 500. With HEAD, 204 and 304 the body is not sent.
 void http_exchange_answer(struct http_exchange *x, int status, const struct http_header *headers, size_t count,
                           struct str body);
 // The same with an RFC 9457 body: {"type":"about:blank","title":"Not Found","status":404,"detail":...}. `type` may be

@@ -22,7 +22,7 @@ enum { CLOSE_MS = 2000 };
 
 static const struct fsm_state states[] = {
     [STREAM_DIALLING] = {"dialling", FSM_TO(STREAM_HANDSHAKE) | FSM_TO(STREAM_OPEN) | FSM_TO(STREAM_CLOSING)},
-    [STREAM_QUIET] = {"quiet", FSM_TO(STREAM_OPEN) | FSM_TO(STREAM_CLOSING)},
+    [STREAM_QUIET] = {"quiet", FSM_TO(STREAM_HANDSHAKE) | FSM_TO(STREAM_OPEN) | FSM_TO(STREAM_CLOSING)},
     [STREAM_HANDSHAKE] = {"handshake", FSM_TO(STREAM_OPEN) | FSM_TO(STREAM_CLOSING)},
     [STREAM_OPEN] = {"open", FSM_TO(STREAM_FLUSHING) | FSM_TO(STREAM_CLOSING)},
     [STREAM_FLUSHING] = {"flushing", FSM_TO(STREAM_DRAINING) | FSM_TO(STREAM_CLOSING)},
@@ -185,13 +185,14 @@ static struct stream *create(struct loop *l, enum stream_state initial)
 
 static void adopt(struct stream *s, union net_handle *h)
 {
-    struct sockaddr_storage addr = {.ss_family = AF_UNIX};
-    int n = sizeof addr;
+    struct sockaddr_storage *addr = &s->address;
+    int n = sizeof *addr;
     s->handle = h;
     h->any.data = s;
-    if (uv_handle_get_type(&h->any) == UV_TCP && uv_tcp_getpeername(&h->tcp, (struct sockaddr *)&addr, &n))
-        addr.ss_family = AF_UNSPEC; // it is gone already
-    net_addr_format(&addr, s->peer);
+    addr->ss_family = AF_UNIX;
+    if (uv_handle_get_type(&h->any) == UV_TCP && uv_tcp_getpeername(&h->tcp, (struct sockaddr *)addr, &n))
+        addr->ss_family = AF_UNSPEC; // it is gone already
+    net_addr_format(addr, s->peer);
 }
 
 void stream_opened(struct stream *s)
@@ -260,13 +261,29 @@ struct stream *stream_accepted(struct loop *l, union net_handle *h)
     return s;
 }
 
-void stream_serve(struct stream *s, const struct stream_limits *limits, const struct stream_events *ev, void *ud,
-                  const struct log_ctx *log)
+static void set_owner(struct stream *s, const struct stream_limits *limits, const struct stream_events *ev, void *ud,
+                      const struct log_ctx *log)
 {
     s->limits = *limits;
     s->ev = *ev;
     s->ud = ud;
     s->log = log;
+}
+
+void stream_serve_tls(struct stream *s, struct tls_server *tls, const struct stream_limits *limits,
+                      const struct stream_events *ev, void *ud, const struct log_ctx *log)
+{
+    set_owner(s, limits, ev, ud, log);
+    s->tls = tls_accept(tls);
+    if (limits->connect_ms)
+        timer_set(&s->deadline, loop_now(s->loop) + limits->connect_ms);
+    stream_set_state(s, STREAM_HANDSHAKE);
+}
+
+void stream_serve(struct stream *s, const struct stream_limits *limits, const struct stream_events *ev, void *ud,
+                  const struct log_ctx *log)
+{
+    set_owner(s, limits, ev, ud, log);
     stream_set_state(s, STREAM_OPEN);
     defer_set(&s->turn); // what was written before
 }
@@ -342,4 +359,9 @@ void stream_reset(struct stream *s)
 const char *stream_peer(const struct stream *s)
 {
     return s->peer;
+}
+
+const struct sockaddr_storage *stream_address(const struct stream *s)
+{
+    return &s->address;
 }

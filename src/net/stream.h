@@ -10,7 +10,9 @@
 #include "base/log.h"
 #include "net/loop.h"
 
+struct sockaddr_storage;
 struct stream;
+struct tls_server;
 
 struct stream_tls {                   // borrowed for the dial call, copied
     bool on;                          // direct TLS
@@ -28,6 +30,9 @@ struct stream_events {
     // The last call: ERR_OK after an orderly EOF (TLS: close_notify or EOF) or stream_close(), ERR_CLOSED after a reset
     // by either side; any other error says in `why` which address it is about. The stream is freed behind it.
     void (*closed)(void *ud, enum err e, const char *why);
+    // The peer will send no more, and may still read: the owner closes when it has said what it has to. NULL: what is
+    // pending goes out, and closed() follows.
+    void (*eof)(void *ud);
 };
 
 // Of output, bytes: a stream whose owner writes on beyond it is closed with ERR_LIMIT.
@@ -57,6 +62,9 @@ void listener_close(struct listener *ln);          // no callback follows; a uni
 // An accepted stream is silent until it is given its events; without them stream_reset() ends it.
 void stream_serve(struct stream *s, const struct stream_limits *limits, const struct stream_events *ev, void *ud,
                   const struct log_ctx *log);
+// The same behind a TLS handshake as its server, for which limits->connect_ms holds; open() comes when it is done.
+void stream_serve_tls(struct stream *s, struct tls_server *tls, const struct stream_limits *limits,
+                      const struct stream_events *ev, void *ud, const struct log_ctx *log);
 
 void stream_write(struct stream *s, struct str bytes); // copies; ignored once closing
 size_t stream_pending(const struct stream *s);         // bytes accepted and not yet given to the kernel
@@ -70,5 +78,7 @@ void stream_close(struct stream *s);
 // Drops everything now (RST); closed() follows, never from inside this call.
 void stream_reset(struct stream *s);
 const char *stream_peer(const struct stream *s); // "[::1]:5347", of the connected address, or "unix"; "" before
+// The connected address; AF_UNIX or AF_UNSPEC in its family where there is none.
+const struct sockaddr_storage *stream_address(const struct stream *s);
 
 #endif

@@ -22,12 +22,20 @@ static void on_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *buf)
     *buf = uv_buf_init(loop_buffer(s->loop), LOOP_BUFFER);
 }
 
+static void tell_eof(struct stream *s)
+{
+    stream_update_reading(s);
+    s->ev.eof(s->ud);
+}
+
 // The peer's end: it may still read what is pending.
 static void take_eof(struct stream *s)
 {
     s->eof = true;
     if (stream_in(s, STREAM_HANDSHAKE))
         stream_end(s, ERR_CLOSED, "%s: closed during the TLS handshake (does this port speak TLS?)", s->peer);
+    else if (stream_in(s, STREAM_OPEN) && s->ev.eof)
+        tell_eof(s);
     else if (stream_in(s, STREAM_OPEN))
         stream_wind_up(s);
     else if (stream_in(s, STREAM_DRAINING))

@@ -27,11 +27,12 @@ struct stream {
     struct fsm fsm; // enum stream_state
     char *target;   // "host:port" as dialled; NULL when accepted
     char peer[NET_ADDR_TEXT];
-    struct dial *dial;        // DIALLING only
-    union net_handle *handle; // owned; NULL while DIALLING
-    struct tls *tls;          // NULL: plain
-    struct defer turn;        // output, input that was held back, and closed(): never inside the caller
-    struct timer deadline;    // of connecting, then of closing
+    struct sockaddr_storage address; // the peer's
+    struct dial *dial;               // DIALLING only
+    union net_handle *handle;        // owned; NULL while DIALLING
+    struct tls *tls;                 // NULL: plain
+    struct defer turn;               // output, input that was held back, and closed(): never inside the caller
+    struct timer deadline;           // of connecting, then of closing
 
     // Output goes plain -> wire -> sending; without TLS it begins at wire.
     struct strbuf plain;   // to be encrypted

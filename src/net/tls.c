@@ -85,6 +85,17 @@ static void set_name(struct tls *t)
     SSL_set1_host(t->ssl, t->name);
 }
 
+static void attach(struct tls *t, SSL_CTX *ctx)
+{
+    t->ssl = SSL_new(ctx);
+    t->in = BIO_new(BIO_s_mem());
+    t->out = BIO_new(BIO_s_mem());
+    if (!t->ssl || !t->in || !t->out)
+        err_fatal("SSL_new failed");
+    SSL_set_bio(t->ssl, t->in, t->out);
+    SSL_set_app_data(t->ssl, t);
+}
+
 struct tls *tls_create(const struct stream_tls *cfg, const char *host, struct errmsg *why)
 {
     ERR_clear_error();
@@ -94,16 +105,19 @@ struct tls *tls_create(const struct stream_tls *cfg, const char *host, struct er
     struct tls *t = MEM_NEW(struct tls);
     struct str name = str_c(cfg->name ? cfg->name : host);
     t->name = mem_dup(name.p, str_ends(name, STR(".")) ? name.n - 1 : name.n);
-    t->ssl = SSL_new(ctx);
-    t->in = BIO_new(BIO_s_mem());
-    t->out = BIO_new(BIO_s_mem());
-    if (!t->ssl || !t->in || !t->out)
-        err_fatal("SSL_new failed");
+    attach(t, ctx);
     SSL_CTX_free(ctx);
-    SSL_set_bio(t->ssl, t->in, t->out);
-    SSL_set_app_data(t->ssl, t);
     SSL_set_connect_state(t->ssl);
     set_name(t);
+    return t;
+}
+
+struct tls *tls_create_server(SSL_CTX *ctx)
+{
+    struct tls *t = MEM_NEW(struct tls);
+    ERR_clear_error();
+    attach(t, ctx);
+    SSL_set_accept_state(t->ssl);
     return t;
 }
 

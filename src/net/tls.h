@@ -1,4 +1,4 @@
-/* The client's side of TLS as a filter without I/O (private to this layer): bytes of the wire in and out through
+/* TLS as a filter without I/O (private to this layer): bytes of the wire in and out through
  * memory.
  *
  * Any call may leave bytes for the wire: tls_take() them afterwards, also after an error (the alert tells the peer
@@ -8,11 +8,16 @@
 
 #include "base/strbuf.h"
 #include "net/stream.h"
+#include "net/tls_server.h"
+
+#include <openssl/types.h>
 
 struct tls;
 
 // `host` is what was dialled. NULL when a file of `cfg` cannot be used: `why` says which. Files are read here, once.
 struct tls *tls_create(const struct stream_tls *cfg, const char *host, struct errmsg *why);
+struct tls *tls_accept(struct tls_server *s); // the server's side of a new connection
+struct tls *tls_create_server(SSL_CTX *ctx);  // the same; the context is borrowed for the call
 void tls_destroy(struct tls *t);
 
 void tls_feed(struct tls *t, struct str wire); // copies
