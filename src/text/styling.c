@@ -216,6 +216,18 @@ bool styling_value(struct styling *s, struct strbuf *out, struct str value)
     return add_clean(s, out, value, true);
 }
 
+bool styling_value_end(struct styling *s, struct strbuf *out, struct str value)
+{
+    catch_up(s, out);
+    return add_clean(s, out, value, false);
+}
+
+bool styling_opens(struct styling *s, const struct strbuf *out, char directive)
+{
+    catch_up(s, out);
+    return !is_preformatted(s) && may_open(s, (unsigned char)directive);
+}
+
 struct str styling_escape(struct arena *a, struct str text)
 {
     struct styling s = {0};
@@ -235,7 +247,7 @@ static bool to_line_start(struct styling *s, struct strbuf *out)
     return (s->place != PLACE_INSIDE && s->ticks == 0) || add_line_end(s, out);
 }
 
-bool styling_block(struct styling *s, struct strbuf *out, struct str info, struct str text)
+bool styling_fenced(struct styling *s, struct strbuf *out, struct str info, struct str text)
 {
     catch_up(s, out);
     if (is_preformatted(s))
@@ -246,8 +258,14 @@ bool styling_block(struct styling *s, struct strbuf *out, struct str info, struc
         ok = styling_value(s, out, word);
     while (text.n > 0 && (text.p[text.n - 1] == '\n' || text.p[text.n - 1] == '\r'))
         text.n--;
-    return ok && add_line_end(s, out) && add_clean(s, out, text, false) && add_line_end(s, out) && add(s, out, fence) &&
-           add_line_end(s, out);
+    return ok && add_line_end(s, out) && add_clean(s, out, text, false) && add_line_end(s, out) && add(s, out, fence);
+}
+
+bool styling_block(struct styling *s, struct strbuf *out, struct str info, struct str text)
+{
+    catch_up(s, out);
+    bool within = is_preformatted(s);
+    return styling_fenced(s, out, info, text) && (within || add_line_end(s, out));
 }
 
 // True when the text, without white space at its ends, can stand between two grave accents.

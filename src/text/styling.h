@@ -29,6 +29,10 @@ struct styling {
 // before it stands in a quotation, the lines of the value stay in it. False when it does not fit: then nothing, or the
 // beginning of the value, was added.
 bool styling_value(struct styling *s, struct strbuf *out, struct str value);
+// The same for a value that ends its line: no joiner is put where a span would need more text to close.
+bool styling_value_end(struct styling *s, struct strbuf *out, struct str value);
+// True where a span of this directive ('*', '_', '~' or '`') may open next.
+bool styling_opens(struct styling *s, const struct strbuf *out, char directive);
 // The text as it is, as a body that shows it without any styling. It lives in the arena, or is `text` itself.
 struct str styling_escape(struct arena *a, struct str text);
 // What may stand in a stanza and be shown: UTF-8 (U+FFFD for malformed bytes), lines ended by \n, no controls but tab,
@@ -42,6 +46,8 @@ bool styling_code(struct styling *s, struct strbuf *out, struct str text);
 // Adds a preformatted block on lines of its own, ended by a line end. `info` stands behind the opening mark (a
 // language), or is empty.
 bool styling_block(struct styling *s, struct strbuf *out, struct str info, struct str text);
+// The same without the line end.
+bool styling_fenced(struct styling *s, struct strbuf *out, struct str info, struct str text);
 // Adds `text` as a quotation on lines of its own, ended by a line end; within, it is escaped.
 bool styling_quote(struct styling *s, struct strbuf *out, struct str text);
 
