@@ -184,12 +184,15 @@ struct event {
     // delivering any more (0: as configured). ENTER: `body` is the password, `cls` chooses the avatar, and `stamp` (0:
     // nothing) since when the room is to tell what was said. ENTERED, LEFT: `name` is his real address, where the room
     // tells it, or what the mark says. DISCARD A: the MESSAGE `id` to the room `user` is taken back, so long as it has
-    // not gone out: it is REFUSED with ERR_NOTFOUND when it is no longer known to be here. BOUNCE N about ENTER, SAY
-    // and LEAVE comes from the room, to our guest.
+    // not gone out: it is REFUSED with ERR_NOTFOUND when it is no longer known to be here. BOUNCE N about ENTER and SAY
+    // comes from the room, to our guest. SAY: `nick`, where it is known, is whom it answers. HEARD with EVENT_SNAPSHOT
+    // was said before, says the room, and an occupant can make some rooms say so: after the subject it is no history.
+    // CHECKED: ERR_OK, inside; ERR_TIMEOUT, nobody knows; all else, not inside. CAUGHT_UP: ERR_OK, that was all;
+    // ERR_LIMIT, there is more; ERR_UNSUPPORTED, there is no archive; all else, it failed.
     struct str replace; // MESSAGE A, SAY n: the id that what it corrects went out with first (XEP-0308)
-    struct str reply; // MESSAGE A, SAY n: the room's id of what it answers, where it cannot correct (XEP-0461); HEARD,
-                      // SETTLED: the id that the room gave it (XEP-0359)
-    unsigned marks;   // ENTERED, LEFT: enum mark
+    struct str reply;   // MESSAGE A, SAY n: the room's id of what it answers, where it cannot correct (XEP-0461), or of
+                        // what it takes back; HEARD, SETTLED: the id that the room gave it (XEP-0359)
+    unsigned marks;     // ENTERED, LEFT: enum mark
     enum affiliation affiliation; // ENTERED
     enum role role;               // ENTERED
 
