@@ -31,6 +31,7 @@ static const char *const names[ERR_COUNT] = {
     [ERR_REGISTRATION] = "registration",
     [ERR_LIMIT] = "limit",
     [ERR_NOTFOUND] = "notfound",
+    [ERR_GONE] = "gone",
     [ERR_EXISTS] = "exists",
     [ERR_BADREQ] = "badreq",
     [ERR_BADJID] = "badjid",

@@ -21,6 +21,7 @@
     X(REGISTRATION, "registration required", "auth", "registration-required")                                          \
     X(LIMIT, "limit exceeded", "modify", "policy-violation")                                                           \
     X(NOTFOUND, "not found", "cancel", "item-not-found")                                                               \
+    X(GONE, "gone for good", "cancel", "gone")                                                                         \
     X(EXISTS, "already exists", "cancel", "conflict")                                                                  \
     X(BADREQ, "bad request", "modify", "bad-request")                                                                  \
     X(BADJID, "malformed address", "modify", "jid-malformed")                                                          \

@@ -34,7 +34,8 @@ static void test_from_condition(void **state)
     (void)state;
     assert_int_equal(err_from_condition("item-not-found"), ERR_NOTFOUND);
     assert_int_equal(err_from_condition("remote-server-timeout"), ERR_CLOSED);
-    assert_int_equal(err_from_condition("gone"), ERR_INTERNAL);
+    assert_int_equal(err_from_condition("gone"), ERR_GONE);
+    assert_int_equal(err_from_condition("redirect"), ERR_INTERNAL);
     assert_int_equal(err_from_condition(""), ERR_INTERNAL);
     assert_int_equal(err_from_condition(NULL), ERR_INTERNAL);
     for (unsigned i = 1; i < ERR_COUNT; i++) {
