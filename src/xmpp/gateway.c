@@ -5,6 +5,7 @@
 #include "xmpp/fence.h"
 #include "xmpp/iq.h"
 #include "xmpp/message_in.h"
+#include "xmpp/muc_ask.h"
 #include "xmpp/ns.h"
 #include "xmpp/presence_in.h"
 #include "xmpp/stanza.h"
@@ -27,6 +28,8 @@ struct gateway *gateway_create(const struct gateway_config *cfg, const struct ga
     g->log = log;
     rng_init(&g->rng, cfg->seed);
     g->key = rng_next(&g->rng);
+    requests_init(&g->requests);
+    list_init(&g->catchups);
     struct arena a;
     arena_init(&a, 4096);
     g->contact_ver = dup_str(disco_compute_ver(g, DISCO_CONTACT, &a));
@@ -40,6 +43,7 @@ void gateway_destroy(struct gateway *g)
     if (!g)
         return;
     requests_finish(&g->requests);
+    muc_ask_finish(g);
     mem_free(g->domain);
     mem_free(g->name);
     mem_free(g->contact_ver);

@@ -73,6 +73,9 @@ void gateway_oversize(struct gateway *g, const struct xml_node *head, struct are
 // One EFFECT_NORTH. ERR_LIMIT when it does not fit and was not sent: what was too long is cut before that, with a mark,
 // so this means a full output buffer. ERR_BADJID: its address is none, or not in our domain.
 //
+// CHECK and CATCHUP are answered by one CHECKED and CAUGHT_UP each, unless they were not sent (see gateway_ask()) or
+// the link goes down first. The nick of ENTER is prepared here: ERR_BADJID when it can be none.
+//
 // RESULT and BOUNCE answer a request: they carry its id, user and to unchanged, its kind in `about`, and for a COMMAND
 // its `command`. AVAILABLE and SUBSCRIBE carry identity, cls and name of whom they speak for.
 enum err gateway_send(struct gateway *g, const struct event *ev, struct arena *arena, struct strbuf *out) MUST_CHECK;
@@ -84,26 +87,29 @@ enum err gateway_send(struct gateway *g, const struct event *ev, struct arena *a
 typedef void gateway_answer(void *ud, enum err e, struct str text, const struct xml_node *iq);
 
 struct gateway_request {                             // borrowed for the call
-    struct str to;                                   // a JID: only from there an answer counts
+    struct str from;                                 // a JID of ours; empty: the component itself
+    struct str to;                                   // a JID: only from there an answer counts, and to `from`
     const char *type;                                // "get" or "set"
     void (*payload)(struct xml_writer *w, void *ud); // writes the one child
     int64_t timeout;                                 // ms
     gateway_answer *answer;
+    void (*release)(void *ud); // when it is over, answered or not; NULL: nothing
     void *ud;
 };
 
-// From the component itself. ERR_BADJID; ERR_AGAIN: too many are under way; ERR_LIMIT: it does not fit. Nothing is
-// answered then.
+// ERR_BADJID; ERR_AGAIN: too many are under way; ERR_LIMIT: it does not fit. Nothing is answered or released then.
 enum err gateway_ask(struct gateway *g, const struct gateway_request *ask, struct strbuf *out, int64_t now) MUST_CHECK;
 // No answer to requests with this ud follows.
 void gateway_unask(struct gateway *g, const void *ud);
 // Ends requests that were not answered in time; and all, when the link is down.
 void gateway_tick(struct gateway *g, int64_t now);
 void gateway_down(struct gateway *g);
-int64_t gateway_deadline(const struct gateway *g); // of the first request; INT64_MAX for none
+// When gateway_tick() is to be called, which may be sooner than the first request ends; INT64_MAX: there is none.
+int64_t gateway_deadline(const struct gateway *g);
 
 struct gateway_stat {
     uint64_t in, out, errors_in, errors_out, encrypted_refused, foreign_domain, malformed;
+    uint64_t unheard; // what guests get that do not listen, and nobody looks at
 };
 void gateway_stat(const struct gateway *g, struct gateway_stat *out);
 

@@ -22,7 +22,8 @@ struct gateway {
     void *ud;
     const struct log_ctx *log;
     struct rng rng;
-    struct requests requests; // our own, not yet answered
+    struct requests requests;  // our own, not yet answered
+    struct list_node catchups; // under way (muc_ask.h)
     struct gateway_stat stat;
     char *contact_ver; // owned: XEP-0115 verification strings of what never changes
     char *room_ver;    // owned

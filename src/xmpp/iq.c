@@ -2,6 +2,7 @@
 
 #include "base/utf8.h"
 #include "xmpp/iq_handlers.h"
+#include "xmpp/muc_ask.h"
 #include "xmpp/ns.h"
 
 #include <stdlib.h>
@@ -78,12 +79,18 @@ static enum err find_occupant(struct iq *iq)
     return inside ? ERR_OK : ERR_NOTACCEPTABLE;
 }
 
-// A contact answers at its bare JID and at the one resource that it has presence from.
+static bool is_guest(const struct stanza *s)
+{
+    return s->g->host->guest && s->g->host->guest(s->g->ud, &s->to, &s->from) != GUEST_NONE;
+}
+
+// A contact answers at its bare JID, at the one resource that it has presence from, and to a room at that it is there
+// with.
 static enum err find_contact(struct iq *iq)
 {
     iq->target = IQ_CONTACT;
     struct str resource = iq->s->to.resource;
-    return !resource.n || str_eq(resource, iq->view.resource) ? ERR_OK : ERR_UNAVAILABLE;
+    return !resource.n || str_eq(resource, iq->view.resource) || is_guest(iq->s) ? ERR_OK : ERR_UNAVAILABLE;
 }
 
 static enum err find_target(struct iq *iq)
@@ -120,7 +127,8 @@ static void dispatch(const struct iq *iq)
 void iq_in(struct stanza *s)
 {
     if (str_eq_c(s->type, "result") || str_eq_c(s->type, "error")) {
-        (void)requests_take(&s->g->requests, s->node, str_c(s->g->domain), s->arena);
+        if (requests_take(&s->g->requests, s->node, str_c(s->g->domain), s->arena))
+            muc_ask_on(s);
         return;
     }
     struct iq iq = {.s = s, .query = s->node->first};

@@ -1,6 +1,7 @@
 #include "xmpp/message_in.h"
 
 #include "base/clock.h"
+#include "xmpp/muc_in.h"
 #include "xmpp/ns.h"
 #include "xmpp/stanza_error.h"
 #include "xmpp/typing.h"
@@ -64,10 +65,23 @@ static int64_t stamp_of(const struct stanza *s)
     return text.n && clock_parse(text, &stamp) && stamp > 0 && stamp < s->wall ? stamp : 0;
 }
 
-static struct str id_of(const struct stanza *s)
+static struct str id_of(const struct xml_node *message)
 {
-    struct str id = s->id.n ? s->id : xml_attr(xml_child(s->node, NS_SID, "origin-id"), "id");
+    struct str id = xml_attr(message, "id");
+    if (!id.n)
+        id = xml_attr(xml_child(message, NS_SID, "origin-id"), "id");
     return id.n <= GATEWAY_ID_MAX ? id : STR_NONE;
+}
+
+void message_read(const struct xml_node *message, struct event *ev)
+{
+    const char *ns = xml_is(message, NS_CLIENT, "message") ? NS_CLIENT : NS_COMPONENT;
+    ev->id = id_of(message);
+    ev->body = xml_child_text(message, ns, "body");
+    if (is_encrypted(message, ev->body)) {
+        ev->flags |= EVENT_ENCRYPTED;
+        ev->body = STR_NONE;
+    }
 }
 
 static bool wants_receipt(const struct stanza *s, enum message_type type)
@@ -76,22 +90,20 @@ static bool wants_receipt(const struct stanza *s, enum message_type type)
            xml_child(s->node, NS_RECEIPTS, "request");
 }
 
-static void post_message(const struct stanza *s, enum message_type type, struct str body)
+static void post_message(const struct stanza *s, struct event *ev)
 {
-    struct event ev = {.kind = EV_MESSAGE, .type = type, .id = id_of(s), .body = body, .stamp = stamp_of(s)};
-    if (wants_receipt(s, type))
-        ev.flags |= EVENT_RECEIPT_WANTED;
-    if (is_encrypted(s->node, body)) {
+    ev->kind = EV_MESSAGE;
+    ev->stamp = stamp_of(s);
+    if (ev->flags & EVENT_ENCRYPTED)
         s->g->stat.encrypted_refused++;
-        ev.flags = EVENT_ENCRYPTED;
-        ev.body = STR_NONE;
-    }
-    stanza_post(s, &ev);
+    else if (wants_receipt(s, ev->type))
+        ev->flags |= EVENT_RECEIPT_WANTED;
+    stanza_post(s, ev);
 }
 
 static void post_without_body(const struct stanza *s, enum message_type type)
 {
-    struct event ev = {.type = type, .id = id_of(s)};
+    struct event ev = {.type = type, .id = id_of(s->node)};
     const struct xml_node *subject = xml_child(s->node, NS_COMPONENT, "subject");
     if (type == MESSAGE_GROUPCHAT && subject) {
         ev.kind = EV_SUBJECT;
@@ -106,11 +118,12 @@ static void post_without_body(const struct stanza *s, enum message_type type)
 
 static void said(const struct stanza *s, enum message_type type)
 {
-    struct str body = xml_child_text(s->node, NS_COMPONENT, "body");
+    struct event ev = {.type = type};
     if (is_not_ours(s->node))
         return;
-    if (body.n || is_encrypted(s->node, body))
-        post_message(s, type, body);
+    message_read(s->node, &ev);
+    if (ev.body.n || ev.flags & EVENT_ENCRYPTED)
+        post_message(s, &ev);
     else
         post_without_body(s, type);
 }
@@ -124,6 +137,8 @@ static void bounced(const struct stanza *s)
 
 void message_in(struct stanza *s)
 {
+    if (muc_take_message(s))
+        return;
     if (str_eq_c(s->type, "error"))
         bounced(s);
     else if (str_eq_c(s->type, "chat"))

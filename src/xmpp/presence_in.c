@@ -1,10 +1,11 @@
 #include "xmpp/presence_in.h"
 
 #include "base/utf8.h"
+#include "xmpp/muc_in.h"
 #include "xmpp/ns.h"
 #include "xmpp/stanza_error.h"
 
-static enum show show_of(const struct xml_node *presence)
+enum show presence_show(const struct xml_node *presence)
 {
     static const enum show shows[] = {SHOW_XA, SHOW_AWAY, SHOW_CHAT, SHOW_DND};
     struct str word = xml_child_text(presence, NS_COMPONENT, "show");
@@ -22,7 +23,7 @@ static struct str status_of(const struct xml_node *presence)
 
 static void available(const struct stanza *s)
 {
-    struct event ev = {.kind = EV_AVAILABLE, .show = show_of(s->node), .body = status_of(s->node)};
+    struct event ev = {.kind = EV_AVAILABLE, .show = presence_show(s->node), .body = status_of(s->node)};
     if (xml_child(s->node, NS_MUC, "x")) {
         if (!s->to.resource.n) { // no nick (XEP-0045 section 7.2.1)
             stanza_refuse(s, ERR_BADJID);
@@ -96,6 +97,8 @@ static const struct {
 
 void presence_in(struct stanza *s)
 {
+    if (muc_take_presence(s))
+        return;
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
         if (str_eq_c(s->type, types[i].type)) {
             types[i].take(s);

@@ -6,4 +6,6 @@
 
 void presence_in(struct stanza *s);
 
+enum show presence_show(const struct xml_node *presence); // of an available one
+
 #endif

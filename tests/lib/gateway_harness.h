@@ -2,7 +2,9 @@
  *
  * The domain is bridge.example. alice@example.org may do everything, bob@example.org all but command, root@example.org
  * is admin, and anybody else sees nothing. Of the identities lamp and lounge are seen by the first two, secret by root.
- */
+ *
+ * lamp is a guest in the rooms den@rooms.example, where it listens, and quiet@rooms.example, where it does not; whoever
+ * is in them sees it. */
 #ifndef SPANDREL_TESTS_GATEWAY_HARNESS_H
 #define SPANDREL_TESTS_GATEWAY_HARNESS_H
 
@@ -25,9 +27,9 @@ struct harness {
     uint32_t many;      // so many more contacts: dev1, dev2, ...; every third is hidden
     size_t gateway_types;
     bool occupant;
-    bool answering;      // commands and registrations are answered at once
-    size_t finds, nexts; // calls of the host
-    struct str name;     // of those contacts
+    bool answering;              // commands and registrations are answered at once
+    size_t finds, nexts, guests; // calls of the host
+    struct str name;             // of those contacts
     struct log_ctx log;
 };
 
@@ -44,7 +46,7 @@ static unsigned harness_user_rights(const struct jid *user)
         return RIGHT_SEE | RIGHT_READ | RIGHT_SEND;
     if (str_eq_c(user->domain, "example.org") && str_eq_c(user->local, "root"))
         return HARNESS_ALL | RIGHT_ADMIN;
-    return 0;
+    return str_eq_c(user->domain, "rooms.example") ? RIGHT_SEE : 0;
 }
 
 static const struct identity_view harness_identities[] = {
@@ -235,6 +237,16 @@ static bool harness_occupant(void *ud, const struct jid *user, const struct jid 
     return ((struct harness *)ud)->occupant && str_eq_c(room->resource, "me");
 }
 
+static enum guest harness_guest(void *ud, const struct jid *to, const struct jid *from)
+{
+    ((struct harness *)ud)->guests++;
+    if (!str_eq_c(to->local, "lamp") || !str_eq_c(from->domain, "rooms.example"))
+        return GUEST_NONE;
+    if (str_eq_c(from->local, "den"))
+        return GUEST_LISTENS;
+    return str_eq_c(from->local, "quiet") ? GUEST_SILENT : GUEST_NONE;
+}
+
 static bool harness_is_request(const struct event *ev)
 {
     return ev->kind == EV_COMMAND || ev->kind == EV_REGISTER || ev->kind == EV_UNREGISTER;
@@ -269,6 +281,7 @@ static const struct gateway_host harness_host = {
     .avatar = harness_avatar,
     .gateway_type = harness_gateway_type,
     .occupant = harness_occupant,
+    .guest = harness_guest,
 };
 
 static void harness_stanza(void *ud, const struct xml_node *stanza)

@@ -23,7 +23,9 @@ struct asker {
     char put[64], get[64], headers[256];
     struct upload_refusal refusal;
     size_t items;
-    bool again; // asks once more from inside the answer
+    bool again;        // asks once more from inside the answer
+    const void *unask; // taken back from inside the answer
+    int released;
 };
 
 static void put_ping(struct xml_writer *w, void *ud)
@@ -70,6 +72,13 @@ static void on_answer(void *ud, enum err e, struct str text, const struct xml_no
         a->again = false;
         ask(a, "next.example", 2000);
     }
+    if (a->unask)
+        gateway_unask(a->h->g, a->unask);
+}
+
+static void on_release(void *ud)
+{
+    ((struct asker *)ud)->released++;
 }
 
 static void ask(struct asker *a, const char *to, int64_t now)
@@ -240,6 +249,105 @@ static void what_does_not_fit_was_not_asked(void **state)
     strbuf_finish(&small);
 }
 
+/* Requests from other addresses of ours. */
+
+#define GUEST "lamp@bridge.example/r1"
+
+static void ask_as(struct asker *a, const char *from, enum err expected)
+{
+    struct gateway_request r = {.from = str_c(from), .to = STR("den@rooms.example/lamp"), .type = "get"};
+    r.payload = put_ping;
+    r.timeout = 5000;
+    r.answer = on_answer;
+    r.release = on_release;
+    r.ud = a;
+    assert_int_equal(gateway_ask(a->h->g, &r, &a->h->out, 1000), expected);
+}
+
+static void a_guest_of_ours_asks(void **state)
+{
+    struct asker *a = *state;
+    ask_as(a, GUEST, ERR_OK);
+    harness_assert_match(harness_output(a->h), "<iq type='get' id='*' from='" GUEST "' to='den@rooms.example/lamp'>"
+                                               "<query xmlns='http://jabber.org/protocol/disco#info'/></iq>");
+    const char *id = last_id(a->h);
+    feed(a->h, "type='result' from='den@rooms.example/lamp' to='bridge.example'", id, "/>");
+    feed(a->h, "type='result' from='den@rooms.example/lamp' to='lamp@bridge.example'", id, "/>");
+    feed(a->h, "type='result' from='den@rooms.example/other' to='" GUEST "'", id, "/>");
+    feed(a->h, "type='get' from='den@rooms.example/lamp' to='" GUEST "'", id, "/>");
+    assert_int_equal(a->answers + a->released, 0);
+    feed(a->h, "type='result' from='den@rooms.example/lamp' to='" GUEST "'", id, "/>");
+    assert_int_equal(a->answers, 1);
+    assert_int_equal(a->released, 1);
+}
+
+static void nobody_else_asks(void **state)
+{
+    struct asker *a = *state;
+    ask_as(a, "lamp@other.example/r1", ERR_BADJID);
+    ask_as(a, "@bridge.example", ERR_BADJID);
+    assert_int_equal(a->h->out.n, 0);
+    assert_int_equal(a->released, 0);
+}
+
+static void each_request_is_released_once(void **state)
+{
+    struct asker *a = *state;
+    ask_as(a, GUEST, ERR_OK);
+    gateway_tick(a->h->g, 6000);
+    assert_int_equal(a->released, 1);
+    ask_as(a, GUEST, ERR_OK);
+    gateway_down(a->h->g);
+    assert_int_equal(a->released, 2);
+    ask_as(a, GUEST, ERR_OK);
+    gateway_unask(a->h->g, a);
+    assert_int_equal(a->released, 3);
+    ask_as(a, GUEST, ERR_OK);
+    harness_create_gateway(a->h, HARNESS_STARTED, 1); // the old one is destroyed
+    assert_int_equal(a->released, 4);
+    assert_int_equal(a->answers, 2);
+}
+
+static void guests_and_the_component_do_not_wait_for_each_other(void **state)
+{
+    struct asker *a = *state;
+    for (size_t i = 0; i < REQUESTS_MAX; i++)
+        ask(a, "upload.example", 1000);
+    for (size_t i = 0; i < REQUESTS_GUESTS_MAX; i++)
+        ask_as(a, GUEST, ERR_OK);
+    ask_as(a, GUEST, ERR_AGAIN);
+    gateway_tick(a->h->g, 6000);
+    assert_int_equal(a->answers, REQUESTS_MAX + REQUESTS_GUESTS_MAX);
+    assert_int_equal(a->released, REQUESTS_GUESTS_MAX);
+    ask(a, "upload.example", 1000);
+    ask_as(a, GUEST, ERR_OK);
+}
+
+// All are due at once; the first that is told takes the rest back.
+static void what_is_taken_back_while_all_end(void **state)
+{
+    struct asker *a = *state;
+    for (size_t i = 0; i < 5; i++)
+        ask_as(a, GUEST, ERR_OK);
+    a->unask = a;
+    gateway_tick(a->h->g, 6000);
+    assert_int_equal(a->answers, 1);
+    assert_int_equal(a->released, 5);
+    assert_int_equal(gateway_deadline(a->h->g), INT64_MAX);
+}
+
+static void the_next_deadline_is_that_of_who_is_left(void **state)
+{
+    struct asker *a = *state;
+    ask(a, "upload.example", 1000);
+    ask(a, "upload.example", 3000);
+    gateway_tick(a->h->g, 6000);
+    assert_int_equal(a->answers, 1);
+    assert_int_equal(gateway_deadline(a->h->g), 8000);
+    gateway_tick(a->h->g, 8000);
+    assert_int_equal(a->answers, 2);
+}
+
 /* Upload services */
 
 #define DISCO "><query xmlns='http://jabber.org/protocol/disco#info'>"
@@ -394,6 +502,12 @@ int main(void)
         TEST(an_answer_may_ask_anew),
         TEST(there_are_so_many),
         TEST(what_does_not_fit_was_not_asked),
+        TEST(a_guest_of_ours_asks),
+        TEST(nobody_else_asks),
+        TEST(each_request_is_released_once),
+        TEST(guests_and_the_component_do_not_wait_for_each_other),
+        TEST(what_is_taken_back_while_all_end),
+        TEST(the_next_deadline_is_that_of_who_is_left),
         TEST(a_service_says_what_it_takes),
         TEST(a_service_that_says_little),
         TEST(what_is_no_service),
