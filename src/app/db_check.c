@@ -216,6 +216,13 @@ static enum err check_record(struct db_judge *j, const struct row *row, struct e
     return e || !row->user.n ? e : check_user(j, row->user, true, msg);
 }
 
+// Of a guest: who it is, and the room.
+static enum err check_guest(struct db_judge *j, const struct row *row, struct errmsg *msg)
+{
+    enum err e = check_address(j, row, false, msg);
+    return e ? e : check_user(j, row->user, false, msg);
+}
+
 static enum err check_alone(struct db_judge *j, const struct row *row, struct errmsg *msg)
 {
     switch (row->kind) {
@@ -229,6 +236,8 @@ static enum err check_alone(struct db_judge *j, const struct row *row, struct er
         return check_access(j, row, msg);
     case ROW_STATE:
         return check_state(j, row, msg);
+    case ROW_GUEST:
+        return check_guest(j, row, msg);
     default:
         return check_record(j, row, msg);
     }

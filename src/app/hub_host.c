@@ -101,6 +101,12 @@ static bool host_occupant(void *ud, const struct jid *user, const struct jid *ro
     return bridge_is_occupant(h->bridge, user, room);
 }
 
+static enum guest_ear host_guest(void *ud, const struct jid *to, const struct jid *from)
+{
+    struct hub *h = ud;
+    return bridge_guest(h->bridge, to, from);
+}
+
 static const struct avatar *host_avatar(void *ud, struct str cls)
 {
     (void)ud;
@@ -132,6 +138,7 @@ const struct gateway_host hub_gateway_host = {
     .prompt = host_prompt,
     .resolve = host_resolve,
     .occupant = host_occupant,
+    .guest = host_guest,
     .avatar = host_avatar,
     .gateway_type = host_gateway_type,
 };

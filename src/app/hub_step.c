@@ -20,7 +20,8 @@ void hub_stamp(struct hub *h, struct event *ev)
 
 static void report_failure(struct hub *h, struct hub_adapter *a, const struct event *ev, enum err e)
 {
-    if (!ev->token || ev->kind == EV_JOURNALED || ev->kind == EV_REFUSED) // those tokens are the adapter's
+    if (!ev->token || ev->kind == EV_SETTLED || ev->kind == EV_JOURNALED ||
+        ev->kind == EV_REFUSED) // those tokens are the adapter's
         return;
     struct event failed = {.kind = EV_FAILED, .adapter = ev->adapter, .token = ev->token, .err = e, .key = ev->key};
     if (e == ERR_AGAIN)
@@ -92,6 +93,7 @@ static void loaded_record(void *ud, const struct row *row)
                        .key = row->key,
                        .id = row->id,
                        .body = row->text,
+                       .blob = row->name,
                        .type = (enum message_type)row->state,
                        .stamp = row->stamp};
     if (row->user.n)

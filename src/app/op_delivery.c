@@ -96,7 +96,7 @@ static enum err one_letter(struct operation_call *c, struct errmsg *msg)
             continue;
         letter_table(c);
         letter_row(c, &l);
-        if (store_record(c->hub->store, l.adapter, l.record, say_text, c->answer))
+        if (store_record(c->hub->store, l.lane, l.record, say_text, c->answer))
             answer_say(c->answer, "Its text is not kept any more.");
         return ERR_OK;
     }

@@ -128,6 +128,8 @@ enum err bridge_create(const struct bridge_config *cfg, struct bridge **out, str
     pendings_init(&b->pendings, &b->map.users);
     jobs_init(&b->jobs);
     letters_init(&b->letters);
+    venues_init(&b->venues);
+    venues_configure(&b->venues, cfg->venues, cfg->venue_count);
     asks_init(&b->asks);
     b->boot = mem_dup(cfg->boot.p, cfg->boot.n);
     b->now = cfg->now;
@@ -150,6 +152,7 @@ void bridge_destroy(struct bridge *b)
         return;
     jobs_finish(&b->jobs);
     letters_finish(&b->letters);
+    venues_finish(&b->venues);
     asks_finish(&b->asks);
     mem_free(b->boot);
     pendings_finish(&b->pendings);
@@ -221,6 +224,7 @@ enum err bridge_reconfigure(struct bridge *b, const struct bridge_config *cfg, s
         return e;
     policy_destroy(b->policy);
     b->policy = policy;
+    venues_configure(&b->venues, cfg->venues, cfg->venue_count);
     rename_components(b, cfg);
     follow_adapters(b, cfg);
     review(b, NULL);
@@ -304,9 +308,11 @@ enum err bridge_restore(struct bridge *b, const struct row *row)
     case ROW_ACCESS:
         return restore_access(b, row);
     case ROW_LANE:
-        return deliver_restore_lane(b, row);
+        return post_is_lane(row->adapter) ? post_restore_lane(b, row) : deliver_restore_lane(b, row);
     case ROW_RECORD:
-        return deliver_restore_record(b, row);
+        return post_is_lane(row->adapter) ? post_restore_record(b, row) : deliver_restore_record(b, row);
+    case ROW_GUEST:
+        return guest_restore(b, row);
     case ROW_LETTER:
         return letter_restore(b, row);
     case ROW_ASK:
@@ -371,6 +377,11 @@ static const struct north_entry from_north[EV_COUNT] = {
     [EV_REGISTER] = {register_in},
     [EV_UNREGISTER] = {unregister_in},
     [EV_COMMAND] = {command_in},
+    [EV_ENTERED] = {entered_in},
+    [EV_LEFT] = {left_in},
+    [EV_HEARD] = {heard_in},
+    [EV_CHECKED] = {checked_in},
+    [EV_CAUGHT_UP] = {caught_up_in},
     [EV_FENCED] = {fenced_in, true},
     [EV_STARTED] = {started_in, true},
     [EV_FORGET] = {forget_in, true},
@@ -387,6 +398,7 @@ static south_handler *const from_adapter[EV_COUNT] = {
     [EV_LINK_UP] = adapter_link_up,    [EV_LINK_DOWN] = adapter_link_down,
     [EV_NOTICE] = adapter_notice,      [EV_DELIVERED] = delivered_out,
     [EV_FAILED] = failed_out,          [EV_BARRIER] = barrier_out,
+    [EV_DISCARD] = post_withdraw_out,
 };
 
 static void step_north(struct bridge *b, const struct event *ev, struct effects *out, const struct north_entry *entry)
@@ -416,8 +428,11 @@ void bridge_step(struct bridge *b, const struct event *ev, struct effects *out)
     b->wall = ev->wall;
     if (!b->restored)
         deliver_restored(b);
+    if (!b->restored)
+        posts_restored(b);
     b->restored = true;
-    if (from_app[ev->kind].run)
+    bool of_adapter = ev->adapter && (ev->kind == EV_DISCARD && ev->token);
+    if (from_app[ev->kind].run && !of_adapter)
         step_north(b, ev, out, &from_app[ev->kind]);
     else if (ev->adapter)
         step_adapter(b, ev, out);
@@ -431,6 +446,7 @@ int64_t bridge_deadline(const struct bridge *b)
 {
     if (b->wake && jobs_waiting(b))
         return 0;
-    int64_t asked = pendings_deadline(&b->pendings), delivers = deliver_deadline(b);
-    return asked < delivers ? asked : delivers;
+    int64_t asked = pendings_deadline(&b->pendings), delivers = deliver_deadline(b), guests = guests_deadline(b);
+    int64_t at = asked < delivers ? asked : delivers;
+    return at < guests ? at : guests;
 }

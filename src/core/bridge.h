@@ -60,6 +60,14 @@ struct bridge_adapter { // an adapter instance; one that has gone keeps its numb
 // The bounds of an adapter that is no longer configured.
 enum { BRIDGE_RECORDS = 10000, BRIDGE_RECORD_BYTES = 64 * 1024 * 1024, BRIDGE_RECORD_AGE = 24 * 3600 * 1000 };
 
+struct bridge_venue {    // a room elsewhere that identities of ours enter
+    struct str room;     // bare JID; empty: all that have no settings of their own
+    struct str password; // empty: none
+    bool create;         // if it is not there, it is made
+    unsigned cap;        // guests of ours in it at once; 0: the usual
+    int64_t idle;        // ms without a word after which a guest leaves where another one listens; 0: the usual
+};
+
 struct bridge_config { // borrowed for the call, copied
     const struct bridge_component *components;
     size_t component_count;
@@ -72,6 +80,8 @@ struct bridge_config { // borrowed for the call, copied
     uint64_t seed;
     struct str boot;   // of the machine: another one has lost what was not on its disks
     int64_t now, wall; // for what is restored
+    const struct bridge_venue *venues;
+    size_t venue_count;
 };
 
 // ERR_CONF when a rule or group is malformed (*msg names it).
@@ -128,12 +138,28 @@ struct subscription_view {
 bool bridge_next_subscription(const struct bridge *b, const struct jid *user, uint32_t *at,
                               struct subscription_view *out);
 
+// What `to` is in the room elsewhere that `from` speaks for (the room itself, or an occupant of it).
+enum guest_ear bridge_guest(const struct bridge *b, const struct jid *to, const struct jid *from);
+
+struct guest_view { // of an identity in a room elsewhere
+    struct str room, local, domain, nick, adapter;
+    const char *state;
+    enum err err;   // what the room said, where it is parked or muted
+    struct str why; // in words
+    bool in, listens;
+    size_t queued; // messages that it is to say
+    int64_t next;  // ms until its state is looked at again; INT64_MAX: when something happens
+};
+// Walks them: start with *at = 0; false at the end.
+bool bridge_next_guest(const struct bridge *b, size_t *at, struct guest_view *out);
+
 /* What is on its way (docs/delivery.md). */
 
 // accepted == settled + dead + expired + queued + retrying, where each record has one user. Of the lane since it is
 // there, but for those that tell the present.
 struct lane_view {
     struct str adapter;
+    struct str room, local; // of what an identity says in a room elsewhere; else empty
     uint16_t component;
     uint64_t accepted, settled, dead, expired;
     size_t queued;       // not settled
@@ -152,7 +178,9 @@ bool bridge_next_lane(const struct bridge *b, size_t *at, struct lane_view *out)
 
 struct letter_view {
     uint64_t number, record;
-    struct str adapter, local, domain, user, id, why; // local, domain: of the contact
+    struct str adapter, lane;                // lane: names its record with `record`
+    struct str local, domain, user, id, why; // local, domain: of the contact; user: also a room, with the contact
+                                             // behind a slash
     enum letter_state state;
     unsigned attempts;
     int64_t since; // wall ms

@@ -11,6 +11,7 @@
 #include "core/policy.h"
 #include "core/room.h"
 #include "core/subscription.h"
+#include "core/venue.h"
 
 enum { SOURCE_IDENTITIES_MAX = 1000000, OFFER_MAX = 200 };
 
@@ -75,6 +76,7 @@ struct bridge {
     struct pendings pendings;
     struct jobs jobs;
     struct letters letters;
+    struct venues venues;
     struct asks asks;
     char *boot;        // of the machine
     bool deliver_more; // the lanes had more to say than the step would take
@@ -168,11 +170,12 @@ north_handler room_join_in, room_part_in;
 north_handler register_in, unregister_in;
 north_handler component_link_up, component_link_down, component_congestion;
 north_handler fenced_in, started_in, loaded_in, retry_in, replay_in, discard_in;
+north_handler entered_in, left_in, heard_in, checked_in, caught_up_in;
 north_handler erase_in, offer_in, withdraw_in, approve_in, forget_in, grant_in, revoke_in, tick_in, shutdown_in;
 
 south_handler presence_changed, message_out, room_join_out, room_part_out, subject_out;
 south_handler identity_out, forget_out, state_out, delivered_out, failed_out, adapter_link_up, adapter_link_down,
-    adapter_notice;
+    adapter_notice, post_withdraw_out;
 
 /* message.c */
 
@@ -211,23 +214,68 @@ void window_finish(struct window *w);
 
 /* deliver_load.c: what the journal gives back. */
 struct lane *source_lane(struct source *s); // made when there is none
-// Asks for the bodies that come next, unless that is asked already.
-void deliver_load(struct bridge *b, struct effects *out, struct source *s);
+// Asks for the bodies that come next in the lane of that name, unless that is asked already.
+void deliver_load(struct bridge *b, struct effects *out, struct lane *l, const char *name);
 // Asks whether the disk has what is known of fences.
 void deliver_barrier(struct bridge *b, struct effects *out, struct source *s);
 enum err deliver_restore_lane(struct bridge *b, const struct row *row);
 enum err deliver_restore_record(struct bridge *b, const struct row *row);
 void deliver_restored(struct bridge *b);
+// Monotonic ms when something was accepted that was then, by the wall clock.
+int64_t deliver_accepted(const struct bridge *b, const struct source *s, int64_t wall);
+
+/* post_step.c: what identities say in rooms elsewhere. */
+enum err post_accept(struct bridge *b, const struct event *ev, struct effects *out, const struct identity *id);
+bool posts_work(struct bridge *b, struct effects *out); // false when the step is full
+void post_store_lane(struct bridge *b, struct effects *out, struct guest *g);
+// The room has it; false when that was known, or it is none of ours.
+bool post_reflected(struct bridge *b, struct effects *out, struct guest *g, const struct event *ev);
+bool post_bounced(struct bridge *b, struct effects *out, struct guest *g, const struct event *ev);
+// It will not be said: a letter, and a word to the adapter. At most POST_EFFECTS effects.
+void post_fail(struct bridge *b, struct effects *out, struct guest *g, uint64_t number, struct str id,
+               enum letter_state state, enum err err, struct str why);
+void post_again(struct bridge *b, struct guest *g);
+void post_replay(struct bridge *b, struct effects *out, struct guest *g, const struct event *loaded);
+bool post_is_lane(struct str name);                          // of a guest, not of an adapter
+struct guest *post_guest(struct bridge *b, struct str lane); // made when there is none; NULL: there is no such identity
+enum err post_restore_lane(struct bridge *b, const struct row *row);
+enum err post_restore_record(struct bridge *b, const struct row *row);
+void posts_restored(struct bridge *b);
+
+/* guest_step.c: entering and staying. */
+void guests_look(struct bridge *b, int64_t at); // some guest wants to be looked at then
+struct guest *guest_take(struct bridge *b, const struct identity *id,
+                         const struct jid *room);                        // NULL: there are too many
+struct guest *guest_met(const struct bridge *b, const struct event *ev); // the one an N event is to; NULL: none
+void guest_wish(struct bridge *b, struct effects *out, struct guest *g, struct str nick);
+// It has something to say: enters, when it is out and may try.
+void guest_come(struct bridge *b, struct effects *out, struct guest *g);
+// True when it looks first whether it is still in.
+bool guest_verify(struct bridge *b, struct effects *out, struct guest *g);
+bool guest_bounced(struct bridge *b, const struct event *ev, struct effects *out);
+bool guests_tick(struct bridge *b, struct effects *out); // false when the step is full
+int64_t guests_deadline(const struct bridge *b);
+void guests_link_up(struct bridge *b, uint16_t component);
+void guests_link_down(struct bridge *b, uint16_t component);
+bool guests_end(struct bridge *b, struct effects *out, uint16_t component);           // false when the step is full
+bool guests_forget(struct bridge *b, struct effects *out, const struct identity *id); // false when the step is full
+enum err guest_restore(struct bridge *b, const struct row *row);
 
 /* letter_step.c: what came back. */
 // `id`: whose record it is, NULL when it is gone.
 void letter_expired(struct bridge *b, struct effects *out, struct source *s, const struct lane_record *r,
                     const struct identity *id, struct str user);
 // An error in answer to what the identity has sent; false when that was no record.
+// A record of a guest's that will not be said.
+void letter_unsaid(struct bridge *b, struct effects *out, struct guest *g, uint64_t number, struct str id,
+                   enum letter_state state, struct str why);
+// Drops those of a guest. False when the step is full.
+bool letters_drop_guest(struct bridge *b, struct effects *out, const struct guest *g);
 bool letter_bounced(struct bridge *b, const struct event *ev, struct effects *out, const struct identity *id);
 // The answer to a letter's question, and its end.
-void letter_loaded(struct bridge *b, struct effects *out, struct source *s, uint64_t question, const struct event *ev);
-void letter_missing(struct bridge *b, struct effects *out, struct source *s, uint64_t question, bool complete);
+void letter_loaded(struct bridge *b, struct effects *out, const struct lane *lane, uint64_t question,
+                   const struct event *ev);
+void letter_missing(struct bridge *b, struct effects *out, const struct lane *lane, uint64_t question, bool complete);
 // A fence is said behind the letters that were sent; it has come back.
 void letters_cover(struct bridge *b, uint16_t component, uint64_t fence);
 void letters_land(struct bridge *b, uint16_t component, uint64_t fence);

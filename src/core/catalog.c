@@ -188,6 +188,8 @@ static bool end_identity(struct bridge *b, struct effects *out, struct identity 
             return false;
         roster_end(b, out, sub_at(&b->map, id->subs), true);
     }
+    if (!guests_forget(b, out, id))
+        return false;
     jobs_forget_identity(b, id);
     if (r)
         room_remove(&b->rooms, r, id);
@@ -238,16 +240,23 @@ enum err state_out(struct bridge *b, const struct event *ev, struct effects *out
 
 /* Links */
 
+static void links_down(struct bridge *b, uint16_t component)
+{
+    deliver_link_down(b, component);
+    guests_link_down(b, component);
+}
+
 void component_link_up(struct bridge *b, const struct event *ev, struct effects *out)
 {
     struct component *c = component_of(b, ev->component);
     if (!c)
         return;
     if (c->up) // something was lost on the way to the server
-        deliver_link_down(b, ev->component);
+        links_down(b, ev->component);
     c->up = true;
     c->congested = false;
     letters_link_up(b);
+    guests_link_up(b, ev->component);
     if (!b->stopping)
         push_start(b, out, ev->component);
 }
@@ -261,7 +270,7 @@ void component_link_down(struct bridge *b, const struct event *ev, struct effect
     c->up = false;
     c->congested = false;
     jobs_drop_component(b, ev->component);
-    deliver_link_down(b, ev->component);
+    links_down(b, ev->component);
 }
 
 void component_congestion(struct bridge *b, const struct event *ev, struct effects *out)

@@ -311,7 +311,7 @@ static enum progress pump(struct bridge *b, struct effects *out, struct source *
         if (lane_head(l)) {
             p = send_head(b, out, s, w, room);
         } else {
-            deliver_load(b, out, s);
+            deliver_load(b, out, s->lane, s->name);
             p = BLOCKED;
         }
     }
@@ -486,6 +486,7 @@ void deliver_work(struct bridge *b, struct effects *out)
         struct source *s = &b->sources[(first + i) % count + 1];
         room = (!s->lane || work_source(b, out, s)) && later_work(b, out, s);
     }
+    room = room && posts_work(b, out);
     room = work_fences(b, out) && room;
     b->deliver_more = !room;
 }

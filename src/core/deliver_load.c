@@ -16,50 +16,80 @@ struct lane *source_lane(struct source *s)
     return s->lane;
 }
 
-void deliver_load(struct bridge *b, struct effects *out, struct source *s)
+void deliver_load(struct bridge *b, struct effects *out, struct lane *l, const char *name)
 {
-    struct lane *l = s->lane;
     if (l->question || b->now < l->load_at)
         return;
     l->question = ++l->asked;
     l->load_after = l->loaded;
     l->load_until = l->next - 1;
-    say_load(b, out, str_c(s->name), l->loaded, LANE_MEMORY);
+    say_load(b, out, str_c(name), l->loaded, LANE_MEMORY);
+}
+
+// Whose lane it is: that of an adapter, or of a guest.
+struct owner {
+    struct lane *lane; // NULL: nobody's
+    const char *name;
+    uint16_t component;
+    struct source *source; // NULL: a guest's
+    struct guest *guest;
+};
+
+static struct owner owner_of(struct bridge *b, struct str name)
+{
+    struct source *s = source_named(b, name);
+    struct guest *g = s ? NULL : guest_of_lane(&b->venues, name);
+    if (g)
+        return (struct owner){g->lane, g->name, g->venue->component, NULL, g};
+    return s ? (struct owner){s->lane, s->name, s->component, s, NULL} : (struct owner){0};
+}
+
+// All up to `sent` is with the server, or is not there.
+static void passed(struct bridge *b, const struct owner *o)
+{
+    if (o->source)
+        deliver_passed(b, o->source, o->lane->sent);
+    else
+        o->lane->row_due = lane_confirm(o->lane, o->lane->sent, b->now) || o->lane->row_due;
 }
 
 // What the journal must have and has not is given up, and said.
-static void give_up(struct bridge *b, struct effects *out, struct source *s, uint64_t until)
+static void give_up(struct bridge *b, struct effects *out, const struct owner *o, uint64_t until)
 {
-    struct lane *l = s->lane;
+    struct lane *l = o->lane;
     uint64_t missing = 0;
-    for (uint64_t n = l->loaded + 1; n <= until; n++)
-        missing += lane_entry(l, n) != NULL; // others were missing at the start already
-    l->loaded = until;
+    for (uint64_t n = l->loaded + 1; n <= until; n++) { // others were missing at the start already
+        struct lane_entry *e = lane_entry(l, n);
+        missing += e && !e->ended;
+        if (e && o->guest)
+            (void)lane_confirm(l, n, b->now);
+    }
+    l->loaded = l->loaded > until ? l->loaded : until;
     if (!missing)
         return;
     l->dead += missing;
     l->row_due = true;
-    say_notice(b, out, s->component, 0,
+    say_notice(b, out, o->component, 0,
                arena_printf(out->arena, "adapter %s: %llu messages are missing in the journal and cannot be delivered",
-                            s->name, (unsigned long long)missing));
+                            o->name, (unsigned long long)missing));
 }
 
-static void loaded_record(struct bridge *b, struct effects *out, struct source *s, const struct event *ev)
+static void loaded_record(struct bridge *b, struct effects *out, const struct owner *o, const struct event *ev)
 {
-    struct lane *l = s->lane;
+    struct lane *l = o->lane;
     if (ev->number <= l->loaded || ev->number >= l->next)
         return;
     if (!lane_has_room(l)) { // what follows would be put in its place: it is asked for again
         l->question = 0;
         return;
     }
-    give_up(b, out, s, ev->number - 1);
+    give_up(b, out, o, ev->number - 1);
     lane_put(l, ev, ev->number);
 }
 
-static void loaded_end(struct bridge *b, struct effects *out, struct source *s, const struct event *ev)
+static void loaded_end(struct bridge *b, struct effects *out, const struct owner *o, const struct event *ev)
 {
-    struct lane *l = s->lane;
+    struct lane *l = o->lane;
     l->question = 0;
     if (l->loaded > l->load_after)
         return;
@@ -67,9 +97,9 @@ static void loaded_end(struct bridge *b, struct effects *out, struct source *s, 
         l->load_at = b->now + LOAD_AGAIN;
         return;
     }
-    give_up(b, out, s, l->load_until);
+    give_up(b, out, o, l->load_until);
     l->sent = l->loaded;
-    deliver_passed(b, s, l->sent);
+    passed(b, o);
 }
 
 /* A row that says how far the server is must be on the disk before more than a window is handed over: else a kill would
@@ -96,25 +126,27 @@ static void barrier_passed(struct lane *l)
 // about what the lane waits for now.
 void loaded_in(struct bridge *b, const struct event *ev, struct effects *out)
 {
-    struct source *s = source_named(b, ev->name);
-    struct lane *l = s ? s->lane : NULL;
+    struct owner o = owner_of(b, ev->name);
+    struct lane *l = o.lane;
     if (!l || l->answered == l->asked)
         return;
     uint64_t question = l->answered + 1;
     bool end = str_empty(ev->id), own = question == l->question;
     l->answered += end;
+    if (o.guest)
+        venue_busy(&b->venues, o.guest->venue);
     if (question == l->barrier && end) {
         barrier_passed(l);
         return;
     }
     if (own && end)
-        loaded_end(b, out, s, ev);
+        loaded_end(b, out, &o, ev);
     else if (own)
-        loaded_record(b, out, s, ev);
+        loaded_record(b, out, &o, ev);
     else if (end)
-        letter_missing(b, out, s, question, ev->flags & EVENT_DURABLE);
+        letter_missing(b, out, l, question, ev->flags & EVENT_DURABLE);
     else
-        letter_loaded(b, out, s, question, ev);
+        letter_loaded(b, out, l, question, ev);
 }
 
 /* Restoring */
@@ -143,7 +175,7 @@ enum err deliver_restore_lane(struct bridge *b, const struct row *row)
 }
 
 // When something was accepted is known by the wall clock; how old it is at most, whatever that clock does.
-static int64_t accepted(const struct bridge *b, const struct source *s, int64_t wall)
+int64_t deliver_accepted(const struct bridge *b, const struct source *s, int64_t wall)
 {
     if (wall >= b->wall)
         return b->now;
@@ -160,8 +192,9 @@ enum err deliver_restore_record(struct bridge *b, const struct row *row)
         return ERR_BADREQ;
     if (row->number <= l->trimmed) // a letter's
         return ERR_OK;
-    return lane_restore(l, row->number, lane_hash(row->id), row->text.n, accepted(b, s, row->since)) ? ERR_OK
-                                                                                                     : ERR_BADREQ;
+    return lane_restore(l, row->number, lane_hash(row->id), row->text.n, deliver_accepted(b, s, row->since))
+               ? ERR_OK
+               : ERR_BADREQ;
 }
 
 void deliver_restored(struct bridge *b)

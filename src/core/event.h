@@ -30,14 +30,15 @@
     X(UNREGISTER, "unregister")     /* N O */                                                                          \
     X(ENTER, "enter")               /* n: `to`, our guest, asks to enter the room `user` (bare) elsewhere as `nick` */ \
     X(ENTERED, "entered")           /* N: `user`, an occupant of a room elsewhere, is there, says our guest `to` */    \
-    X(LEAVE, "leave")               /* n: `to`, our guest, leaves the room `user` (with its nick there) */             \
-    X(LEFT, "left")                 /* N: `user` is there no more; `marks` and `body` say why */                       \
-    X(SAY, "say")                   /* n: our guest `to` says something in the room `user` (bare) */                   \
-    X(HEARD, "heard")               /* N: `user` has said something in the room; our guest `to` heard it */            \
-    X(CHECK, "check")               /* n: whether our guest `to` is in the room as `user` (XEP-0410); `number` */      \
-    X(CHECKED, "checked")           /* N: the answer to CHECK `number`: `err` */                                       \
-    X(CATCHUP, "catch-up")          /* n: what the archive of the room `user` (bare) has since `stamp`; `number` */    \
-    X(CAUGHT_UP, "caught-up")       /* N: the end of the answer to CATCHUP `number`: `err`; it came as HEARD */        \
+    X(OPEN, "open")           /* n: `to`, our guest, takes the room `user` as it was made for it (XEP-0045 10.1.2) */  \
+    X(LEAVE, "leave")         /* n: `to`, our guest, leaves the room `user` (with its nick there) */                   \
+    X(LEFT, "left")           /* N: `user` is there no more; `marks` and `body` say why */                             \
+    X(SAY, "say")             /* n: our guest `to` says something in the room `user` (bare) */                         \
+    X(HEARD, "heard")         /* N: `user` has said something in the room; our guest `to` heard it */                  \
+    X(CHECK, "check")         /* n: whether our guest `to` is in the room as `user` (XEP-0410); `number` */            \
+    X(CHECKED, "checked")     /* N: the answer to CHECK `number`: `err` */                                             \
+    X(CATCHUP, "catch-up")    /* n: what the archive of the room `user` (bare) has since `stamp`; `number` */          \
+    X(CAUGHT_UP, "caught-up") /* N: the end of the answer to CATCHUP `number`: `err`; it came as HEARD */              \
     X(SETTLED, "settled")     /* a: the message `id` has arrived (`reply`: the room's id) or never will: `err` */      \
     X(PARKED, "parked")       /* a: the room `user` cannot be entered as `key`: `err`, `body`; ERR_OK: it was */       \
     X(RESULT, "result")       /* n: positive answer to the request `id` (IQ or command), text in `body` */             \

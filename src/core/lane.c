@@ -121,9 +121,10 @@ bool lane_restore(struct lane *l, uint64_t number, uint64_t hash, size_t bytes, 
     return true;
 }
 
+// 0 is kept for what has not ended.
 static uint32_t seconds(int64_t now)
 {
-    return (uint32_t)(now / 1000);
+    return now < 1000 ? 1 : (uint32_t)(now / 1000);
 }
 
 void lane_restored(struct lane *l, uint64_t fenced, int64_t now)
@@ -174,12 +175,14 @@ void lane_put(struct lane *l, const struct event *ev, uint64_t number)
     assert(number == l->loaded + 1);
     struct jid bare = jid_bare(ev->user);
     bool at = bare.local.n > 0;
-    struct lane_record *r = mem_alloc(sizeof *r + ev->key.n + ev->id.n + ev->body.n + bare.local.n + bare.domain.n + 1);
+    struct lane_record *r =
+        mem_alloc(sizeof *r + ev->key.n + ev->id.n + ev->body.n + ev->blob.n + bare.local.n + bare.domain.n + 1);
     *r = (struct lane_record){.number = number, .type = ev->type, .stamp = ev->stamp, .since = ev->accepted};
     char *to = r->bytes;
     r->key = str_keep(&to, ev->key);
     r->id = str_keep(&to, ev->id);
     r->body = str_keep(&to, ev->body);
+    r->extra = str_keep(&to, ev->blob);
     r->user = str_keep(&to, bare.local);
     if (at)
         r->user.n += str_keep(&to, STR("@")).n;
@@ -243,6 +246,40 @@ void lane_unfence(struct lane *l)
     l->fenced = l->settled;
     set_resume(l, NULL);
     lane_rewind(l);
+}
+
+/* Confirmations */
+
+static bool passed(const struct lane *l, uint64_t number)
+{
+    return number < l->next && (!slot(l, number)->hash || slot(l, number)->ended);
+}
+
+void lane_pass(struct lane *l)
+{
+    while (passed(l, l->sent + 1)) {
+        struct lane_record *head = lane_head(l);
+        l->sent++;
+        if (head && head->number == l->sent)
+            drop_head(l);
+        if (l->loaded < l->sent)
+            l->loaded = l->sent;
+    }
+}
+
+bool lane_confirm(struct lane *l, uint64_t number, int64_t now)
+{
+    struct lane_entry *e = lane_entry(l, number);
+    if (e && !e->ended)
+        e->ended = seconds(now);
+    uint64_t before = l->settled;
+    lane_pass(l);
+    while (l->settled < l->sent && passed(l, l->settled + 1)) {
+        l->settled++;
+        l->bytes -= slot(l, l->settled)->bytes;
+    }
+    l->fenced = l->settled;
+    return l->settled > before;
 }
 
 static int64_t settles(const struct lane *l)

@@ -27,8 +27,10 @@ enum {
 struct lane_entry { // what is known of every record that is not trimmed
     uint64_t hash;  // of its id; 0: there is none
     int64_t at;     // monotonic ms when it was accepted
+    int64_t until;  // monotonic ms: its own deadline; 0: that of its lane
+    uint64_t turn;  // in which order it was accepted, beside those of other lanes
     uint32_t bytes; // of its body
-    uint32_t ended; // monotonic s when it was settled
+    uint32_t ended; // monotonic s when it was settled, or confirmed before those ahead of it were
 };
 
 struct lane_record { // with its body
@@ -36,7 +38,7 @@ struct lane_record { // with its body
     uint64_t number;
     enum message_type type;
     int64_t stamp, since; // wall ms: when it was said, 0 for when it was accepted; when it was accepted
-    struct str key, user, id, body;
+    struct str key, user, id, body, extra;
     char bytes[];
 };
 
@@ -111,6 +113,10 @@ void lane_rewind(struct lane *l);
 void lane_fenced(struct lane *l, uint64_t number, int64_t now);
 // The server may have lost what is held: back to what is settled.
 void lane_unfence(struct lane *l);
+// The far side has it: it is settled once all ahead of it are. True when that settled something.
+bool lane_confirm(struct lane *l, uint64_t number, int64_t now);
+// Passes over records that are confirmed, or not there: the next one is to be sent. Bodies of others stay.
+void lane_pass(struct lane *l);
 // Settles what was held long enough; true when that changed something.
 bool lane_settle(struct lane *l, int64_t now);
 // Drops what was kept long enough after it was settled; true when that changed something.

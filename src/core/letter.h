@@ -18,19 +18,21 @@ enum {
 struct letter {
     struct list_node node;
     uint64_t number;
-    uint64_t record; // its number in the lane of `source`
+    uint64_t record; // its number in its lane
     uint16_t source;
+    struct guest *guest; // whose record it is, in a room elsewhere; NULL: it is of the lane of `source`
     enum letter_state state;
     unsigned attempts;
-    int64_t since;                   // wall ms: of the first error
-    int64_t next;                    // monotonic ms: the next try, or when it counts as delivered; INT64_MAX: none
-    uint64_t question;               // its text was asked for, of the lane; 0: it was not
-    uint64_t fence;                  // said behind its try; 0: none yet
-    int64_t held;                    // monotonic ms until which the server may lose it; INT64_MAX: no fence is back
-    int64_t doubt;                   // wall ms of its try, if that was before this process; 0: else
-    bool row_due;                    // its row is to be written
-    struct str about;                // source, record and user as a key
-    struct str user, id, why, local; // user: a bare JID; local: of the contact
+    int64_t since;     // wall ms: of the first error
+    int64_t next;      // monotonic ms: the next try, or when it counts as delivered; INT64_MAX: none
+    uint64_t question; // its text was asked for, of the lane; 0: it was not
+    uint64_t fence;    // said behind its try; 0: none yet
+    int64_t held;      // monotonic ms until which the server may lose it; INT64_MAX: no fence is back
+    int64_t doubt;     // wall ms of its try, if that was before this process; 0: else
+    bool row_due;      // its row is to be written
+    struct str about;  // source, record and user as a key
+    struct str user, id, why,
+        local; // user: a bare JID, of a room with the contact behind a slash; local: of the contact
     char bytes[];
 };
 

@@ -15,13 +15,23 @@ enum {
     TOLD_MS = 600000, // between two notices about the same adapter
 };
 
+static struct lane *lane_of(const struct bridge *b, const struct letter *l)
+{
+    return l->guest ? l->guest->lane : b->sources[l->source].lane;
+}
+
+static const char *lane_name(const struct bridge *b, const struct letter *l)
+{
+    return l->guest ? l->guest->name : b->sources[l->source].name;
+}
+
 static void store_letter(struct bridge *b, struct effects *out, const struct letter *l, bool gone)
 {
     struct arena *a = out->arena;
     store_row(out, &(struct row){.kind = ROW_LETTER,
                                  .gone = gone,
                                  .number = l->number,
-                                 .adapter = str_c(b->sources[l->source].name),
+                                 .adapter = arena_dup(a, str_c(lane_name(b, l))),
                                  .record = l->record,
                                  .user = arena_dup(a, l->user),
                                  .local = arena_dup(a, l->local),
@@ -31,11 +41,6 @@ static void store_letter(struct bridge *b, struct effects *out, const struct let
                                  .since = l->since,
                                  .next = l->next == INT64_MAX ? 0 : b->wall + (l->next - b->now),
                                  .text = arena_dup(a, l->why)});
-}
-
-static struct lane *lane_of(const struct bridge *b, const struct letter *l)
-{
-    return b->sources[l->source].lane;
 }
 
 static bool tried(enum letter_state state)
@@ -89,9 +94,9 @@ static void end(struct bridge *b, struct effects *out, struct letter *l)
     letter_remove(&b->letters, l);
 }
 
-static void tell(struct bridge *b, struct effects *out, struct source *s, struct str user, struct str why)
+static void tell(struct bridge *b, struct effects *out, struct source *s, struct lane *lane, struct str user,
+                 struct str why)
 {
-    struct lane *lane = s->lane;
     lane->told_count++;
     if (lane->told != INT64_MIN && b->now - lane->told < TOLD_MS)
         return;
@@ -142,7 +147,43 @@ void letter_expired(struct bridge *b, struct effects *out, struct source *s, con
     s->lane->row_due = true;
     if (l)
         store_letter(b, out, l, false);
-    tell(b, out, s, user, why);
+    tell(b, out, s, s->lane, user, why);
+}
+
+void letter_unsaid(struct bridge *b, struct effects *out, struct guest *g, uint64_t number, struct str id,
+                   enum letter_state state, struct str why)
+{
+    struct source *s = &b->sources[g->source];
+    struct str local = identity_part(identity_at(&b->map.identities, g->identity), PART_LOCAL);
+    struct str user = arena_printf(out->arena, "%s/" STR_FMT, g->venue->room, STR_ARG(local));
+    struct letter *l = make(b, out,
+                            &(struct letter){.record = number,
+                                             .source = g->source,
+                                             .guest = g,
+                                             .state = state,
+                                             .user = user,
+                                             .local = local,
+                                             .id = id,
+                                             .why = why});
+    g->lane->expired += state == LETTER_EXPIRED;
+    g->lane->dead += state == LETTER_DEAD;
+    if (l)
+        store_letter(b, out, l, false);
+    tell(b, out, s, g->lane, str_c(g->venue->room), why);
+}
+
+bool letters_drop_guest(struct bridge *b, struct effects *out, const struct guest *g)
+{
+    struct list_node *it, *safe;
+    LIST_EACH (it, safe, &b->letters.all) {
+        struct letter *l = CONTAINER_OF(it, struct letter, node);
+        if (l->guest != g)
+            continue;
+        if (!effects_fit(out, LETTER_EFFECTS))
+            return false;
+        end(b, out, l);
+    }
+    return true;
 }
 
 /* Errors that come back */
@@ -177,7 +218,7 @@ static void refused(struct bridge *b, struct effects *out, struct letter *l, con
         set_state(b, l, LETTER_RETRY, b->now + delay);
     } else {
         set_state(b, l, LETTER_DEAD, INT64_MAX);
-        tell(b, out, s, l->user, l->why);
+        tell(b, out, s, lane_of(b, l), l->user, l->why);
     }
     store_letter(b, out, l, false);
 }
@@ -223,28 +264,35 @@ bool letter_bounced(struct bridge *b, const struct event *ev, struct effects *ou
     struct source *s = &b->sources[id->source];
     s->lane->dead++;
     s->lane->row_due = true;
-    tell(b, out, s, user, reason(out, ev));
+    tell(b, out, s, s->lane, user, reason(out, ev));
     return true;
 }
 
 /* Tries */
 
-static struct letter *asked(const struct bridge *b, const struct source *s, uint64_t question)
+static struct letter *asked(const struct bridge *b, const struct lane *lane, uint64_t question)
 {
     struct list_node *it, *safe;
     LIST_EACH (it, safe, &b->letters.all) {
         struct letter *l = CONTAINER_OF(it, struct letter, node);
-        if (l->question == question && &b->sources[l->source] == s)
+        if (l->question == question && lane_of(b, l) == lane)
             return l;
     }
     return NULL;
 }
 
-void letter_loaded(struct bridge *b, struct effects *out, struct source *s, uint64_t question, const struct event *ev)
+void letter_loaded(struct bridge *b, struct effects *out, const struct lane *lane, uint64_t question,
+                   const struct event *ev)
 {
-    struct letter *l = asked(b, s, question);
+    struct letter *l = asked(b, lane, question);
     if (!l || l->record != ev->number)
         return;
+    if (l->guest) {
+        post_replay(b, out, l->guest, ev);
+        end(b, out, l);
+        return;
+    }
+    const struct source *s = &b->sources[l->source];
     if (!component_up(b, s->component)) { // the link went meanwhile
         set_state(b, l, LETTER_RETRY, b->now);
         return;
@@ -267,9 +315,9 @@ void letter_loaded(struct bridge *b, struct effects *out, struct source *s, uint
     component_of(b, s->component)->window.letters++;
 }
 
-void letter_missing(struct bridge *b, struct effects *out, struct source *s, uint64_t question, bool complete)
+void letter_missing(struct bridge *b, struct effects *out, const struct lane *lane, uint64_t question, bool complete)
 {
-    struct letter *l = asked(b, s, question);
+    struct letter *l = asked(b, lane, question);
     if (!l)
         return;
     if (!complete) {
@@ -278,7 +326,7 @@ void letter_missing(struct bridge *b, struct effects *out, struct source *s, uin
     }
     l = letter_explain(&b->letters, l, STR("its text is missing in the journal"));
     set_state(b, l, LETTER_DEAD, INT64_MAX);
-    tell(b, out, s, l->user, l->why);
+    tell(b, out, &b->sources[l->source], lane_of(b, l), l->user, l->why);
     store_letter(b, out, l, false);
 }
 
@@ -378,10 +426,9 @@ static void due(struct bridge *b, struct effects *out, struct letter *l)
         end(b, out, l);
         return;
     }
-    const struct source *s = &b->sources[l->source];
-    l->question = ++s->lane->asked;
+    l->question = ++lane_of(b, l)->asked;
     b->letters.flying++;
-    say_load(b, out, str_c(s->name), l->record - 1, 1);
+    say_load(b, out, arena_dup(out->arena, str_c(lane_name(b, l))), l->record - 1, 1);
 }
 
 // It waits for something that happens, not for its time.
@@ -515,20 +562,23 @@ static int64_t wait_until(const struct bridge *b, int64_t wall)
 
 enum err letter_restore(struct bridge *b, const struct row *row)
 {
-    struct source *s = source_named(b, row->adapter);
+    struct guest *g = post_is_lane(row->adapter) ? post_guest(b, row->adapter) : NULL;
+    struct source *s = g ? &b->sources[g->source] : source_named(b, row->adapter);
+    struct lane *lane = g ? g->lane : s ? s->lane : NULL;
     struct jid user;
-    if (!s || !s->lane)
+    if (!lane)
         return ERR_NOTFOUND;
     if (!row->number || row->number > INT64_MAX || !row->record || row->record > INT64_MAX ||
-        row->state >= LETTER_STATES || row->user.n > JID_MAX || !bare_jid(row->user, &user))
+        row->state >= LETTER_STATES || row->user.n > JID_MAX || (!g && !bare_jid(row->user, &user)))
         return ERR_BADREQ;
-    bool lost = row->state == LETTER_SENT && s->lane->other_boot; // the server may have had it in its memory only
+    bool lost = row->state == LETTER_SENT && lane->other_boot; // the server may have had it in its memory only
     bool sent = row->state == LETTER_SENT && !lost;
     struct letter what = {
         .number = row->number,
         .doubt = sent && row->next > LETTER_ANSWER_MS ? row->next - LETTER_ANSWER_MS : 0,
         .record = row->record,
         .source = (uint16_t)(s - b->sources),
+        .guest = g,
         .state = lost ? LETTER_RETRY : (enum letter_state)row->state,
         .attempts = row->attempts,
         .since = row->since,
@@ -540,6 +590,6 @@ enum err letter_restore(struct bridge *b, const struct row *row)
     };
     if (!letter_add(&b->letters, &what))
         return ERR_BADREQ;
-    s->lane->retrying += tried(what.state);
+    lane->retrying += tried(what.state);
     return ERR_OK;
 }

@@ -110,6 +110,8 @@ void command_in(struct bridge *b, const struct event *ev, struct effects *out)
 void bounce_in(struct bridge *b, const struct event *ev, struct effects *out)
 {
     static const unsigned gone = 1U << ERR_NOTFOUND | 1U << ERR_OFFLINE | 1U << ERR_UNAVAILABLE | 1U << ERR_RESOLVE;
+    if (guest_bounced(b, ev, out))
+        return;
     struct identity *id = addressed(b, &ev->user, &ev->to);
     struct room *r = id ? room_of(&b->rooms, id) : NULL;
     struct client *c = r ? room_client(r, &ev->user) : NULL;
@@ -146,6 +148,8 @@ enum err message_out(struct bridge *b, const struct event *ev, struct effects *o
         return ev->kind == EV_MESSAGE ? room_adapter_message(b, ev, out, id) : ERR_OK;
     if (ev->flags & EVENT_SNAPSHOT)
         return ERR_OK;
+    if (ev->kind == EV_MESSAGE && ev->type == MESSAGE_GROUPCHAT && !str_empty(ev->user.domain))
+        return post_accept(b, ev, out, id);
     if (ev->kind == EV_MESSAGE && (ev->flags & EVENT_DURABLE))
         return deliver_accept(b, ev, out, id);
     struct event north = news(b, ev, out, id);

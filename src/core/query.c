@@ -32,6 +32,10 @@ enum err bridge_find(const struct bridge *b, const struct jid *user, const struc
     static const struct jid nobody;
     unsigned rights = 0;
     const struct identity *id = user ? seen(b, user, to, &rights) : addressed(b, &nobody, to);
+    if (!id && user && bridge_guest(b, to, user)) { // who is in a room with a guest of ours sees it
+        id = addressed(b, &nobody, to);
+        rights = RIGHT_SEE;
+    }
     if (!id || is_self(id) || id->dying)
         return ERR_NOTFOUND;
     view(b, id, rights, out);
@@ -197,7 +201,7 @@ static size_t ahead(const struct bridge *b, const struct source *s)
     const struct list_node *all = &b->letters.all;
     for (struct list_node *it = all->next; it != all; it = it->next) {
         const struct letter *l = CONTAINER_OF(it, struct letter, node);
-        n += &b->sources[l->source] == s && l->record > s->lane->settled;
+        n += &b->sources[l->source] == s && !l->guest && l->record > s->lane->settled;
     }
     return n;
 }
@@ -252,6 +256,7 @@ bool bridge_next_letter(const struct bridge *b, uint64_t *at, struct letter_view
         *out = (struct letter_view){.number = l->number,
                                     .record = l->record,
                                     .adapter = str_c(s->name),
+                                    .lane = str_c(l->guest ? l->guest->name : s->name),
                                     .local = l->local,
                                     .domain = str_c(component_of(b, s->component)->domain),
                                     .user = l->user,

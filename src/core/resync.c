@@ -139,7 +139,7 @@ static bool end_rooms(struct bridge *b, struct job *j, struct effects *out)
         if (id->component == j->component && !room_clear(b, out, r, STR("the gateway is stopping")))
             return false;
     }
-    return true;
+    return guests_end(b, out, j->component);
 }
 
 bool shutdown_run(struct bridge *b, struct job *j, struct effects *out)

@@ -14,6 +14,7 @@ enum row_kind {
     ROW_RECORD,       // key: (adapter name, number). What was accepted and is to be delivered
     ROW_LETTER,       // key: number. A record that could not be delivered to one user
     ROW_ASK,          // key: number. What a user was promised an outcome of
+    ROW_GUEST,        // key: (domain, local, user). An identity that is in a room elsewhere
     ROW_KINDS
 };
 
@@ -54,7 +55,8 @@ struct row {
     struct str text; // ACCESS: the rule as in the configuration; STATE: the blob (any bytes); RECORD: the body;
                      // LETTER: why; LANE: the boot of the machine it was written in
 
-    // LANE: with `user`, the last who got record number + 1. RECORD: `user` is whom it is for, empty for all
+    // GUEST: `user` is the room, `name` the nick, `since` when it entered. RECORD: `name` is what it has beside its
+    // text. LANE: with `user`, the last who got record number + 1. RECORD: `user` is whom it is for, empty for all
     // subscribers; `since` when it was accepted. LANE: `since` when it was written. LETTER: `since` when it was first
     // refused.
     uint64_t settled;  // LANE: the last record that needs nothing any more

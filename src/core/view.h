@@ -28,7 +28,7 @@ struct description {
 };
 
 // What an address of ours is in a room elsewhere: of all its guests there, one listens for all.
-enum guest { GUEST_NONE, GUEST_SILENT, GUEST_LISTENS };
+enum guest_ear { GUEST_NONE, GUEST_SILENT, GUEST_LISTENS };
 
 enum field_type { FIELD_TEXT, FIELD_BOOL, FIELD_NUMBER, FIELD_CHOICE, FIELD_FIXED, FIELD_MULTI };
 

@@ -64,7 +64,15 @@ static const char version_2[] =
     " id TEXT NOT NULL, type INTEGER NOT NULL, at INTEGER NOT NULL, why TEXT NOT NULL, sum INTEGER) STRICT;"
     "PRAGMA user_version = 2";
 
-static const char *const versions[] = {version_1, version_2};
+// What a record has beside its text, and who is in which room elsewhere. What was written without is summed anew.
+static const char version_3[] =
+    "ALTER TABLE journal ADD COLUMN extra TEXT NOT NULL DEFAULT '';"
+    "UPDATE journal SET sum = NULL;"
+    "CREATE TABLE guest (domain TEXT NOT NULL, local TEXT NOT NULL, room TEXT NOT NULL, nick TEXT NOT NULL,"
+    " since INTEGER NOT NULL, sum INTEGER, PRIMARY KEY (domain, local, room)) STRICT, WITHOUT ROWID;"
+    "PRAGMA user_version = 3";
+
+static const char *const versions[] = {version_1, version_2, version_3};
 static_assert(sizeof versions / sizeof *versions == STORE_SCHEMA, "store.h tells another version");
 const struct store_migrations store_db_migrations = {versions, sizeof versions / sizeof *versions};
 
@@ -197,7 +205,7 @@ static int prepare_all(struct store_db *db)
         rc = prepare(db, "ROLLBACK", &db->rollback);
     if (rc == SQLITE_OK)
         rc = prepare(db,
-                     "SELECT adapter, number, key, user, id, body, type, stamp, at, sum FROM journal"
+                     "SELECT adapter, number, key, user, id, body, type, stamp, at, extra, sum FROM journal"
                      " WHERE adapter = ?1 AND number > ?2 ORDER BY number",
                      &db->fetch);
     for (int i = 0; i < ROW_KINDS && rc == SQLITE_OK; i++) {
@@ -394,7 +402,7 @@ static const struct log_ctx log_db = {.sub = LOG_SUB_store};
 // One message that is lost is no reason not to deliver the others.
 static bool skippable(enum row_kind kind)
 {
-    return kind == ROW_RECORD || kind == ROW_LETTER || kind == ROW_ASK;
+    return kind == ROW_RECORD || kind == ROW_LETTER || kind == ROW_ASK || kind == ROW_GUEST;
 }
 
 static enum err skip(const struct errmsg *msg)
@@ -489,8 +497,8 @@ bool store_db_fetch(struct store_db *db, struct str adapter, uint64_t after, uns
 
 enum err store_db_load(struct store_db *db, each_row *each, void *ud, struct errmsg *msg)
 {
-    static const enum row_kind order[] = {ROW_IDENTITY, ROW_REGISTRATION, ROW_SUBSCRIPTION, ROW_ACCESS, ROW_LANE,
-                                          ROW_RECORD,   ROW_LETTER,       ROW_ASK,          ROW_STATE};
+    static const enum row_kind order[] = {ROW_IDENTITY, ROW_REGISTRATION, ROW_SUBSCRIPTION, ROW_ACCESS, ROW_GUEST,
+                                          ROW_LANE,     ROW_RECORD,       ROW_LETTER,       ROW_ASK,    ROW_STATE};
     enum err e = ERR_OK;
     for (size_t i = 0; i < sizeof order / sizeof *order && !e; i++)
         e = load_kind(db, order[i], each, ud, msg);

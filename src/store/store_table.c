@@ -28,7 +28,7 @@ static const struct store_column lane[] = {
 };
 static const struct store_column record[] = {
     COLUMN(TEXT, adapter), COLUMN(NUMBER, number), COLUMN(TEXT, key),   COLUMN(TEXT, user),  COLUMN(TEXT, id),
-    COLUMN(TEXT, text),    COLUMN(TYPE, state),    COLUMN(TIME, stamp), COLUMN(TIME, since),
+    COLUMN(TEXT, text),    COLUMN(TYPE, state),    COLUMN(TIME, stamp), COLUMN(TIME, since), COLUMN(TEXT, name),
 };
 static const struct store_column letter[] = {
     COLUMN(NUMBER, number), COLUMN(TEXT, adapter), COLUMN(NUMBER, record), COLUMN(TEXT, local),
@@ -38,6 +38,10 @@ static const struct store_column letter[] = {
 static const struct store_column ask[] = {
     COLUMN(NUMBER, number), COLUMN(TEXT, user),  COLUMN(TEXT, domain), COLUMN(TEXT, local),
     COLUMN(TEXT, id),       COLUMN(TYPE, state), COLUMN(TIME, since),  COLUMN(TEXT, text),
+};
+
+static const struct store_column guest[] = {
+    COLUMN(TEXT, domain), COLUMN(TEXT, local), COLUMN(TEXT, user), COLUMN(TEXT, name), COLUMN(TIME, since),
 };
 
 const struct store_table store_tables[ROW_KINDS] = {
@@ -107,10 +111,10 @@ const struct store_table store_tables[ROW_KINDS] = {
     [ROW_RECORD] =
         {
             .name = "journal",
-            .put = "INSERT OR REPLACE INTO journal VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+            .put = "INSERT OR REPLACE INTO journal VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?11, ?10)",
             .remove = "DELETE FROM journal WHERE adapter = ?1 AND number = ?2",
-            .load = "SELECT adapter, number, key, user, id, body, type, stamp, at, sum FROM journal ORDER BY adapter, "
-                    "number",
+            .load = "SELECT adapter, number, key, user, id, body, type, stamp, at, extra, sum FROM journal ORDER BY "
+                    "adapter, number",
             .column = record,
             .columns = COUNT(record),
             .keys = 2,
@@ -136,6 +140,16 @@ const struct store_table store_tables[ROW_KINDS] = {
             .column = ask,
             .columns = COUNT(ask),
             .keys = 1,
+        },
+    [ROW_GUEST] =
+        {
+            .name = "guest",
+            .put = "INSERT OR REPLACE INTO guest VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            .remove = "DELETE FROM guest WHERE domain = ?1 AND local = ?2 AND room = ?3",
+            .load = "SELECT domain, local, room, nick, since, sum FROM guest",
+            .column = guest,
+            .columns = COUNT(guest),
+            .keys = 3,
         },
 };
 

@@ -49,7 +49,7 @@ struct gateway_host {
     bool (*occupant)(void *ud, const struct jid *user, const struct jid *room);
     // What `to` is in the room elsewhere that `from` speaks for (the room itself, or an occupant). NULL: we are in
     // none.
-    enum guest (*guest)(void *ud, const struct jid *to, const struct jid *from);
+    enum guest_ear (*guest)(void *ud, const struct jid *to, const struct jid *from);
 };
 
 struct gateway_config {      // copied

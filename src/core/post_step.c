@@ -1,0 +1,538 @@
+/* What an adapter has promised to say in rooms elsewhere: from its durable message to the room's reflection of it.
+ *
+ * Happy path: accepted -> a row of the journal (and the adapter's acknowledgement once that is durable) -> its guest is
+ * in the room, or enters -> said -> the room reflects it, under our id -> settled, and the adapter is told. Failures:
+ * the guest cannot enter: what it is to say waits, until it is too old; no reflection: guest_step.c looks what the room
+ * has heard, and only what it has not is said again, under the same id; the room refuses one message for good: a
+ * letter; the link or the process goes: the same as no reflection. What identities say in one room goes out in the
+ * order in which it was accepted, so far as each of them can enter. */
+#include "core/bridge_private.h"
+
+#include "base/mem.h"
+#include "base/utf8.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+enum {
+    BODY_MAX = 65536, // bytes of a record
+    ID_MAX = 1000,    // as in deliver.c
+    URL_MAX = 4096,
+    LATE_MS = 10000,  // what is said later than that says when it was meant
+    ROW_MS = 100,     // between two rows of a lane, while more is said
+    POST_EFFECTS = 8, // what one message takes of a step at most
+    MARK = 0x1f,      // between the parts of a record's extra
+};
+
+/* The extra: what a record has beside its text */
+
+struct extra {
+    struct str nick, replace, reply, url;
+    int64_t life; // ms; 0: as configured
+    bool retract;
+};
+
+static bool fits(struct str s, size_t max)
+{
+    bool good = s.n <= max;
+    for (size_t i = 0; good && i < s.n; i++)
+        good = (unsigned char)s.p[i] >= ' ' && s.p[i] != 0x7f;
+    return good;
+}
+
+static struct str pack(struct arena *a, const struct event *ev)
+{
+    return arena_printf(a, STR_FMT "\x1f" STR_FMT "\x1f" STR_FMT "\x1f" STR_FMT "\x1f%lld\x1f%d", STR_ARG(ev->nick),
+                        STR_ARG(ev->replace), STR_ARG(ev->reply), STR_ARG(ev->url), (long long)ev->number,
+                        (ev->flags & EVENT_RETRACT) != 0);
+}
+
+static void unpack(struct str text, struct extra *out)
+{
+    struct str life, retract;
+    *out = (struct extra){0};
+    (void)str_cut(text, MARK, &out->nick, &text);
+    (void)str_cut(text, MARK, &out->replace, &text);
+    (void)str_cut(text, MARK, &out->reply, &text);
+    (void)str_cut(text, MARK, &out->url, &text);
+    (void)str_cut(text, MARK, &life, &retract);
+    if (!str_to_i64(life, &out->life) || out->life < 0)
+        out->life = 0;
+    out->retract = str_eq(retract, STR("1"));
+}
+
+/* Rows */
+
+void post_store_lane(struct bridge *b, struct effects *out, struct guest *g)
+{
+    const struct lane *l = g->lane;
+    g->row_at = b->now;
+    g->lane->row_due = false;
+    store_row(out, &(struct row){.kind = ROW_LANE,
+                                 .adapter = str_c(g->name),
+                                 .trimmed = l->trimmed,
+                                 .settled = l->settled,
+                                 .number = l->settled,
+                                 .text = str_c(b->boot),
+                                 .dead = l->dead,
+                                 .expired = l->expired,
+                                 .since = b->wall});
+}
+
+static void store_record(struct effects *out, const struct guest *g, const struct event *ev, uint64_t number)
+{
+    store_row(out, &(struct row){.kind = ROW_RECORD,
+                                 .adapter = str_c(g->name),
+                                 .number = number,
+                                 .key = ev->key,
+                                 .user = str_c(g->venue->room),
+                                 .id = ev->id,
+                                 .text = ev->body,
+                                 .name = ev->blob,
+                                 .state = MESSAGE_GROUPCHAT,
+                                 .stamp = ev->stamp,
+                                 .since = ev->wall});
+}
+
+/* Accepting */
+
+static bool good(const struct event *ev)
+{
+    bool says = !str_empty(ev->body) || !str_empty(ev->url) || (ev->flags & EVENT_RETRACT);
+    return says && !str_empty(ev->id) && fits(ev->id, ID_MAX) && fits(ev->nick, IDENTITY_NAME_MAX) &&
+           fits(ev->replace, ID_MAX) && fits(ev->reply, ID_MAX) && fits(ev->url, URL_MAX) &&
+           ev->user.local.n <= JID_PART_MAX && ev->user.domain.n <= JID_PART_MAX && ev->number <= INT64_MAX;
+}
+
+static bool full(const struct bridge *b, const struct guest *g)
+{
+    const struct source *s = &b->sources[g->source];
+    const struct lane *l = g->lane;
+    return lane_unfenced(l) >= s->max_records || l->bytes >= s->max_bytes || l->next - l->trimmed >= LANE_SPAN / 2;
+}
+
+static void told_settled(struct bridge *b, struct effects *out, const struct guest *g, struct str id, struct str reply,
+                         struct str replace)
+{
+    const struct identity *identity = identity_at(&b->map.identities, g->identity);
+    struct event ev = {.kind = EV_SETTLED, .adapter = b->sources[g->source].number, .id = id, .reply = reply};
+    ev.user = venue_jid(g->venue);
+    ev.replace = replace;
+    ev.nick = str_c(g->nick);
+    ev.key = arena_dup(out->arena, identity_part(identity, PART_KEY));
+    if (ev.adapter)
+        say_south(b, out, &ev);
+}
+
+static uint64_t add(struct bridge *b, struct guest *g, const struct event *ev)
+{
+    struct lane *l = g->lane;
+    uint64_t number = lane_add(l, lane_hash(ev->id), ev->body.n, b->now);
+    struct lane_entry *e = lane_entry(l, number);
+    e->turn = ++b->venues.turn;
+    e->until = ev->number ? b->now + (int64_t)ev->number : 0;
+    if (number == l->loaded + 1 && lane_has_room(l))
+        lane_put(l, ev, number);
+    venue_busy(&b->venues, g->venue);
+    guests_look(b, b->now + b->sources[g->source].max_age);
+    if (e->until)
+        guests_look(b, e->until);
+    return number;
+}
+
+enum err post_accept(struct bridge *b, const struct event *ev, struct effects *out, const struct identity *id)
+{
+    if (!good(ev))
+        return ERR_BADREQ;
+    struct guest *g = guest_take(b, id, &ev->user);
+    if (!g)
+        return ERR_LIMIT;
+    uint64_t known = lane_find(g->lane, lane_hash(ev->id));
+    if (known && !(ev->flags & EVENT_AGAIN))
+        return ERR_EXISTS;
+    if (known) {
+        if (lane_entry(g->lane, known)->ended)
+            told_settled(b, out, g, ev->id, STR_NONE, STR_NONE);
+        return ERR_OK;
+    }
+    if (full(b, g))
+        return ERR_AGAIN;
+    struct event record = *ev;
+    record.body = utf8_cut(ev->body, BODY_MAX);
+    record.accepted = ev->wall;
+    record.blob = pack(out->arena, ev);
+    guest_wish(b, out, g, ev->nick);
+    store_record(out, g, &record, add(b, g, &record));
+    return ERR_OK;
+}
+
+// Takes back what has not gone out.
+enum err post_withdraw_out(struct bridge *b, const struct event *ev, struct effects *out)
+{
+    const struct identity *id = named(b, ev);
+    struct venue *v = id ? venue_find(&b->venues, id->component, &ev->user) : NULL;
+    struct guest *g = v ? venue_guest(v, id->handle) : NULL;
+    uint64_t number = g ? lane_find(g->lane, lane_hash(ev->id)) : 0;
+    if (!number || number <= g->lane->sent || lane_entry(g->lane, number)->ended)
+        return ERR_NOTFOUND;
+    store_row(out, &(struct row){.kind = ROW_RECORD, .gone = true, .adapter = str_c(g->name), .number = number});
+    g->lane->row_due = lane_confirm(g->lane, number, b->now) || g->lane->row_due;
+    venue_busy(&b->venues, v);
+    return ERR_OK;
+}
+
+/* Saying */
+
+static int64_t deadline(const struct bridge *b, const struct guest *g, const struct lane_entry *e)
+{
+    int64_t common = e->at + b->sources[g->source].max_age;
+    return e->until && e->until < common ? e->until : common;
+}
+
+static struct jid guest_jid(const struct bridge *b, struct effects *out, const struct guest *g)
+{
+    const struct identity *id = identity_at(&b->map.identities, g->identity);
+    return (struct jid){.local = arena_dup(out->arena, identity_part(id, PART_LOCAL)),
+                        .domain = str_c(component_of(b, id->component)->domain),
+                        .resource = str_c(b->sources[g->source].name)};
+}
+
+// What the message goes out as: a correction only of what a guest said last, in this stay.
+static void address(struct venue *v, struct guest *g, const struct extra *x, struct str id, struct event *say)
+{
+    bool ours = v->last.guest == g && v->last.stay == g->stay && v->last.hash == lane_hash(x->replace);
+    say->reply = x->reply;
+    if (x->retract) {
+        say->flags |= EVENT_RETRACT;
+        say->replace = x->replace;
+        return;
+    }
+    if (x->replace.n && ours) {
+        say->replace = x->replace;
+        say->reply = STR_NONE;
+    } else {
+        v->last.guest = g;
+        v->last.stay = g->stay;
+        v->last.hash = lane_hash(id);
+    }
+}
+
+static void say(struct bridge *b, struct effects *out, struct guest *g, const struct lane_record *r)
+{
+    struct arena *a = out->arena;
+    struct extra x;
+    unpack(arena_dup(a, r->extra), &x);
+    struct event ev = {.kind = EV_SAY, .component = g->venue->component, .type = MESSAGE_GROUPCHAT};
+    struct jid room = venue_jid(g->venue);
+    ev.user = (struct jid){.local = arena_dup(a, room.local), .domain = arena_dup(a, room.domain)};
+    ev.to = guest_jid(b, out, g);
+    ev.id = arena_dup(a, r->id);
+    ev.body = arena_dup(a, r->body);
+    ev.url = x.url;
+    ev.stamp = r->stamp ? r->stamp : r->since < b->wall - LATE_MS ? r->since : 0;
+    address(g->venue, g, &x, r->id, &ev);
+    say_north(b, out, &ev);
+    venue_fly(g->venue, g, r->number, b->now);
+    guests_look(b, b->now + GUEST_REFLECT_MS);
+    g->used = b->now;
+}
+
+static void expire(struct bridge *b, struct effects *out, struct guest *g, const struct lane_record *r)
+{
+    struct str why = g->reason ? arena_printf(out->arena, "too old: %s", g->reason)
+                               : STR("too old: the room could not be reached for too long");
+    post_fail(b, out, g, r->number, arena_dup(out->arena, r->id), LETTER_EXPIRED, g->why ? g->why : ERR_TIMEOUT, why);
+}
+
+// It has something to say that has not gone out.
+static bool waits(struct guest *g)
+{
+    lane_pass(g->lane);
+    return g->lane->sent + 1 < g->lane->next;
+}
+
+enum turn { TURN_NEVER, TURN_LATER, TURN_NOW };
+
+static enum turn turn_of(const struct guest *g)
+{
+    switch (g->state) {
+    case GUEST_IN:
+        return TURN_NOW;
+    case GUEST_ENTERING:
+    case GUEST_LEARNING:
+    case GUEST_CHECKING:
+    case GUEST_ASKING:
+        return g->tries ? TURN_NEVER : TURN_LATER; // who has failed to enter keeps nobody waiting
+    default:
+        return TURN_NEVER;
+    }
+}
+
+// Whose message comes next, of those whose guests are in or about to be; NULL: nobody's.
+static struct guest *next_speaker(const struct venue *v, enum turn *turn)
+{
+    struct guest *first = NULL;
+    const struct lane_entry *least = NULL;
+    for (struct list_node *it = v->guests.next; it != &v->guests; it = it->next) {
+        struct guest *g = CONTAINER_OF(it, struct guest, node);
+        enum turn t = turn_of(g);
+        const struct lane_entry *e = t && waits(g) ? lane_entry(g->lane, g->lane->sent + 1) : NULL;
+        if (!e || (least && (least->at < e->at || (least->at == e->at && least->turn < e->turn))))
+            continue;
+        first = g;
+        least = e;
+        *turn = t;
+    }
+    return first;
+}
+
+// True when it can go on.
+static bool speak(struct bridge *b, struct effects *out, struct guest *g)
+{
+    struct lane *l = g->lane;
+    const struct lane_record *r = lane_head(l);
+    if (!r) {
+        deliver_load(b, out, l, g->name);
+        if (l->load_at > b->now)
+            guests_look(b, l->load_at);
+        return false;
+    }
+    if (b->now >= deadline(b, g, lane_entry(l, r->number))) {
+        expire(b, out, g, r);
+        return true;
+    }
+    if (guest_verify(b, out, g))
+        return false;
+    say(b, out, g, r);
+    lane_sent(l);
+    return true;
+}
+
+static bool may_say(const struct bridge *b, const struct venue *v)
+{
+    return component_up(b, v->component) && !component_congested(b, v->component) && !b->stopping;
+}
+
+// False when the step is full.
+static bool pump(struct bridge *b, struct effects *out, struct venue *v)
+{
+    enum turn turn = TURN_NEVER;
+    for (struct guest *g; v->flight_count < VENUE_FLIGHTS && (g = next_speaker(v, &turn));) {
+        if (!effects_fit(out, POST_EFFECTS))
+            return false;
+        if (turn == TURN_LATER || !speak(b, out, g))
+            return true;
+    }
+    return true;
+}
+
+// What is too old though its guest cannot enter.
+static bool expire_waiting(struct bridge *b, struct effects *out, struct guest *g)
+{
+    while (waits(g) && g->state != GUEST_IN) {
+        const struct lane_entry *e = lane_entry(g->lane, g->lane->sent + 1);
+        int64_t until = deadline(b, g, e);
+        if (b->now < until) {
+            guests_look(b, until);
+            return true;
+        }
+        if (!effects_fit(out, POST_EFFECTS))
+            return false;
+        const struct lane_record *r = lane_head(g->lane);
+        if (!r) {
+            deliver_load(b, out, g->lane, g->name);
+            return true;
+        }
+        expire(b, out, g, r);
+    }
+    return true;
+}
+
+static bool rows(struct bridge *b, struct effects *out, struct guest *g)
+{
+    g->lane->row_due = lane_trim(g->lane, b->now) || g->lane->row_due;
+    if (!g->lane->row_due)
+        return true;
+    if (lane_queued(g->lane) && b->now < g->row_at + ROW_MS) {
+        guests_look(b, g->row_at + ROW_MS);
+        return true;
+    }
+    if (!effects_fit(out, POST_EFFECTS))
+        return false;
+    post_store_lane(b, out, g);
+    return true;
+}
+
+static bool work_venue(struct bridge *b, struct effects *out, struct venue *v)
+{
+    struct list_node *it, *safe;
+    bool room = true, may = may_say(b, v);
+    LIST_EACH (it, safe, &v->guests) {
+        struct guest *g = CONTAINER_OF(it, struct guest, node);
+        room = room && effects_fit(out, POST_EFFECTS);
+        if (room && may && waits(g))
+            guest_come(b, out, g);
+        room = room && expire_waiting(b, out, g) && rows(b, out, g);
+    }
+    return room && (!may || pump(b, out, v));
+}
+
+bool posts_work(struct bridge *b, struct effects *out)
+{
+    struct venues *t = &b->venues;
+    if (b->now >= t->next && !guests_tick(b, out))
+        return false;
+    while (!list_empty(&t->work)) {
+        struct venue *v = CONTAINER_OF(t->work.next, struct venue, work);
+        if (!effects_fit(out, POST_EFFECTS) || !work_venue(b, out, v))
+            return false;
+        list_remove(&v->work);
+    }
+    return true;
+}
+
+/* Outcomes */
+
+// The record with this id, of a guest that is known by its nick there; 0: none that waits for an outcome.
+static uint64_t record_of(const struct guest *g, struct str id)
+{
+    uint64_t number = g && id.n ? lane_find(g->lane, lane_hash(id)) : 0;
+    return number && !lane_entry(g->lane, number)->ended ? number : 0;
+}
+
+bool post_reflected(struct bridge *b, struct effects *out, struct guest *g, const struct event *ev)
+{
+    uint64_t number = record_of(g, ev->id);
+    if (!number)
+        return false;
+    (void)venue_land(g->venue, g, number);
+    g->misses = 0;
+    g->heard = b->now;
+    g->lane->row_due = lane_confirm(g->lane, number, b->now) || g->lane->row_due;
+    told_settled(b, out, g, ev->id, ev->reply, ev->replace);
+    venue_busy(&b->venues, g->venue);
+    return true;
+}
+
+void post_fail(struct bridge *b, struct effects *out, struct guest *g, uint64_t number, struct str id,
+               enum letter_state state, enum err err, struct str why)
+{
+    const struct identity *identity = identity_at(&b->map.identities, g->identity);
+    (void)venue_land(g->venue, g, number);
+    letter_unsaid(b, out, g, number, id, state, why);
+    (void)lane_confirm(g->lane, number, b->now);
+    g->lane->row_due = true;
+    struct event ev = {.kind = EV_SETTLED, .adapter = b->sources[g->source].number, .id = id, .err = err, .body = why};
+    ev.user = venue_jid(g->venue);
+    ev.key = arena_dup(out->arena, identity_part(identity, PART_KEY));
+    if (ev.adapter)
+        say_south(b, out, &ev);
+    venue_busy(&b->venues, g->venue);
+}
+
+// The room has refused this message; false when it is none of ours.
+bool post_bounced(struct bridge *b, struct effects *out, struct guest *g, const struct event *ev)
+{
+    uint64_t number = record_of(g, ev->id);
+    if (!number || number > g->lane->sent)
+        return false;
+    struct str why = str_empty(ev->body) ? str_c(err_text(ev->err)) : utf8_cut(ev->body, 300);
+    post_fail(b, out, g, number, ev->id, LETTER_DEAD, ev->err, why);
+    return true;
+}
+
+// What is not known to have arrived is said again, in order.
+void post_again(struct bridge *b, struct guest *g)
+{
+    venue_ground(g->venue, g);
+    lane_rewind(g->lane);
+    venue_busy(&b->venues, g->venue);
+}
+
+// Somebody wants to have it said once more: under its id, behind what waits.
+void post_replay(struct bridge *b, struct effects *out, struct guest *g, const struct event *loaded)
+{
+    struct extra x;
+    unpack(loaded->blob, &x);
+    struct event record = *loaded;
+    record.number = 0;
+    record.user = venue_jid(g->venue);
+    record.accepted = loaded->accepted;
+    record.wall = loaded->accepted;
+    record.id = arena_printf(out->arena, STR_FMT, STR_ARG(loaded->id));
+    store_record(out, g, &record, add(b, g, &record));
+}
+
+/* Restoring. A lane's name tells whose it is: the adapter, the room and the key of the identity. */
+
+static struct guest *guest_named(struct bridge *b, struct str name)
+{
+    struct guest *g = guest_of_lane(&b->venues, name);
+    struct str adapter, room, key;
+    struct jid jid;
+    if (g || !str_cut(name, ' ', &adapter, &key) || !str_cut(key, ' ', &room, &key))
+        return g;
+    const struct source *s = source_named(b, adapter);
+    const struct identity *id = s ? identity_find_key(&b->map.identities, (uint16_t)(s - b->sources), key) : NULL;
+    return id && bare_jid(room, &jid) ? guest_take(b, id, &jid) : NULL;
+}
+
+bool post_is_lane(struct str name)
+{
+    return str_find(name, ' ') >= 0;
+}
+
+struct guest *post_guest(struct bridge *b, struct str lane)
+{
+    return guest_named(b, lane);
+}
+
+enum err post_restore_lane(struct bridge *b, const struct row *row)
+{
+    struct guest *g = guest_named(b, row->adapter);
+    if (!g)
+        return ERR_NOTFOUND;
+    struct lane *l = g->lane;
+    if (l->next > 1 || row->trimmed > row->settled || row->settled > INT64_MAX ||
+        row->settled - row->trimmed > LANE_SPAN)
+        return ERR_BADREQ;
+    l->trimmed = row->trimmed;
+    l->next = row->trimmed + 1;
+    l->settled = l->fenced = row->settled;
+    l->dead = row->dead;
+    l->expired = row->expired;
+    return ERR_OK;
+}
+
+enum err post_restore_record(struct bridge *b, const struct row *row)
+{
+    struct guest *g = guest_named(b, row->adapter);
+    struct extra x;
+    if (!g)
+        return ERR_NOTFOUND;
+    if (str_empty(row->id) || row->id.n > RECORD_ID_MAX || row->number > INT64_MAX)
+        return ERR_BADREQ;
+    if (row->number <= g->lane->trimmed) // a letter's
+        return ERR_OK;
+    int64_t at = deliver_accepted(b, &b->sources[g->source], row->since);
+    if (!lane_restore(g->lane, row->number, lane_hash(row->id), row->text.n, at))
+        return ERR_BADREQ;
+    unpack(row->name, &x);
+    lane_entry(g->lane, row->number)->until = x.life ? at + x.life : 0;
+    if (x.nick.n && !g->wish)
+        g->wish = mem_dup(x.nick.p, x.nick.n);
+    return ERR_OK;
+}
+
+void posts_restored(struct bridge *b)
+{
+    for (struct list_node *v = b->venues.all.next; v != &b->venues.all; v = v->next) {
+        struct venue *venue = CONTAINER_OF(v, struct venue, node);
+        for (struct list_node *it = venue->guests.next; it != &venue->guests; it = it->next) {
+            struct guest *g = CONTAINER_OF(it, struct guest, node);
+            lane_restored(g->lane, g->lane->fenced, b->now);
+            g->unsure = lane_queued(g->lane) > 0;
+        }
+        venue_busy(&b->venues, venue);
+    }
+}
