@@ -2,8 +2,10 @@
 
 #include "base/err.h"
 
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <openssl/params.h>
 
 static void digest(const EVP_MD *md, struct str data, uint8_t *out)
 {
@@ -19,6 +21,27 @@ void hash_sha1(struct str data, uint8_t out[20])
 void hash_sha256(struct str data, uint8_t out[32])
 {
     digest(EVP_sha256(), data, out);
+}
+
+size_t hash_hmac(enum hash_hmac algorithm, struct str key, const struct str *parts, size_t count,
+                 uint8_t out[HASH_HMAC_MAX])
+{
+    char sha256[] = "SHA256", sha512[] = "SHA512";
+    OSSL_PARAM params[] = {
+        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, algorithm == HASH_HMAC_SHA512 ? sha512 : sha256, 0),
+        OSSL_PARAM_construct_end()};
+    EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+    EVP_MAC_CTX *ctx = mac ? EVP_MAC_CTX_new(mac) : NULL;
+    size_t len = 0;
+    // A NULL key would stand for the one before.
+    bool ok = ctx && EVP_MAC_init(ctx, (const uint8_t *)(key.n ? key.p : ""), key.n, params);
+    for (size_t i = 0; i < count && ok; i++)
+        ok = parts[i].n == 0 || EVP_MAC_update(ctx, (const uint8_t *)parts[i].p, parts[i].n);
+    if (!ok || !EVP_MAC_final(ctx, out, &len, HASH_HMAC_MAX))
+        err_fatal("OpenSSL has no HMAC with %s", algorithm == HASH_HMAC_SHA512 ? sha512 : sha256);
+    EVP_MAC_CTX_free(ctx);
+    EVP_MAC_free(mac);
+    return len;
 }
 
 /* The encodings write so many bits a character, the highest first, and pad to a multiple of so many characters. */
@@ -53,6 +76,27 @@ static struct str encode(struct arena *a, const struct code *code, const uint8_t
 struct str hash_hex(struct arena *a, const uint8_t *bytes, size_t n)
 {
     return encode(a, &hex, bytes, n);
+}
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c |= 0x20;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+bool hash_hex_decode(struct str text, uint8_t *out, size_t n)
+{
+    if (text.n != 2 * n)
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        int high = hex_digit(text.p[2 * i]), low = hex_digit(text.p[2 * i + 1]);
+        if (high < 0 || low < 0)
+            return false;
+        out[i] = (uint8_t)(high << 4 | low);
+    }
+    return true;
 }
 
 struct str hash_base32(struct arena *a, const uint8_t *bytes, size_t n)

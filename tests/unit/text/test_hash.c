@@ -104,6 +104,63 @@ static void test_base64_round_trip(void **state)
     }
 }
 
+// RFC 4231, test cases 1, 2 and 6; and nothing at all, by Python's hmac.
+static void test_hmac(void **state)
+{
+    (void)state;
+    char long_key[131];
+    memset(long_key, 0xaa, sizeof long_key);
+    const struct {
+        struct str key;
+        const char *data, *sha256, *sha512;
+    } rows[] = {
+        {{"\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b", 20},
+         "Hi There",
+         "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7",
+         "87aa7cdea5ef619d4ff0b4241a1d6cb02379f4e2ce4ec2787ad0b30545e17cde"
+         "daa833b7d6b8a702038b274eaea3f4e4be9d914eeb61f1702e696c203a126854"},
+        {{"Jefe", 4},
+         "what do ya want for nothing?",
+         "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843",
+         "164b7a7bfcf819e2e395fbe73b56e0a387bd64222e831fd610270cd7ea250554"
+         "9758bf75c05a994a6d034f65f8f0e6fdcaeab1a34d4a6b4b636e070a38bce737"},
+        {{long_key, sizeof long_key},
+         "Test Using Larger Than Block-Size Key - Hash Key First",
+         "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54",
+         "80b24263c7c1a3ebb71493c1dd7be8b49b46d1f41b4aeec1121b013783f8f352"
+         "6b56d037e05f2598bd0fd2215d6a1e5295e64f73f63f0aec8b915a985d786598"},
+        {{"", 0},
+         "",
+         "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad",
+         "b936cee86c9f87aa5d3c6f2e84cb5a4239a5fe50480a6ec66b70ab5b1f4ac673"
+         "0c6c515421b327ec1d69402e53dfb49ad7381eb067b338fd7b0cb22247225d47"},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct str data = str_c(rows[i].data);
+        for (size_t cut = 0; cut <= data.n; cut++) {
+            const struct str parts[] = {str_sub(data, 0, cut), STR_NONE, str_sub(data, cut, data.n)};
+            uint8_t out[HASH_HMAC_MAX];
+            assert_int_equal(hash_hmac(HASH_HMAC_SHA256, rows[i].key, parts, COUNT(parts), out), 32);
+            assert_str(hash_hex(&a, out, 32), rows[i].sha256);
+            assert_int_equal(hash_hmac(HASH_HMAC_SHA512, rows[i].key, parts, COUNT(parts), out), 64);
+            assert_str(hash_hex(&a, out, 64), rows[i].sha512);
+        }
+    }
+}
+
+static void test_hex(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"",       "00fFa",  "00fFa55", "00fFaG", "00fFa\x07",
+                                      "00fF@5", "00fF`5", "0x0fF5",  " 0fFa5", "00fFa\xe1"};
+    uint8_t out[3];
+    assert_true(hash_hex_decode(STR("00fFa5"), out, 3));
+    assert_memory_equal(out, "\x00\xff\xa5", 3);
+    for (size_t i = 0; i < COUNT(bad); i++)
+        assert_false(hash_hex_decode(str_c(bad[i]), out, 3));
+    assert_true(hash_hex_decode(STR_NONE, out, 0));
+}
+
 static void test_equal(void **state)
 {
     (void)state;
@@ -116,8 +173,10 @@ static void test_equal(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_digests),           cmocka_unit_test(test_encodings), cmocka_unit_test(test_bad_base64),
-        cmocka_unit_test(test_base64_round_trip), cmocka_unit_test(test_equal),
+        cmocka_unit_test(test_digests),    cmocka_unit_test(test_encodings),
+        cmocka_unit_test(test_bad_base64), cmocka_unit_test(test_base64_round_trip),
+        cmocka_unit_test(test_equal),      cmocka_unit_test(test_hmac),
+        cmocka_unit_test(test_hex),
     };
     return cmocka_run_group_tests_name("hash", tests, setup, teardown);
 }
