@@ -10,6 +10,7 @@ from bridge import ROOT, Bridge, binary
 DOMAIN = "example.org"
 COMPONENT = "bridge.example.org"
 SECRET = "the secret"
+HOOK_TOKEN = "a-literal-secret-that-is-long-enough"
 SECTIONS = ("state:", "components:", "adapters:", "admins:", "groups:", "access:", "log:", "control:")
 ADAPTERS = "adapters:\n  home: {type: mqtt}\n"
 COMPONENTS = f"components:\n  main: {{domain: {COMPONENT}, server: 127.0.0.1:5347, secret: file:/etc/spandrel/secret}}\n"
@@ -57,10 +58,10 @@ def configurations():
 def make_files(directory):
     """What /etc/spandrel would hold."""
     directory.mkdir(parents=True, exist_ok=True)
-    for name in ("secret", "mqtt-password", "ca.pem"):
+    for name, content in {"secret": SECRET, "mqtt-password": SECRET, "ca.pem": SECRET, "hook-token": HOOK_TOKEN}.items():
         path = directory / name
         path.touch(0o600)
-        path.write_text(SECRET + "\n")
+        path.write_text(content + "\n")
     return directory
 
 

@@ -12,7 +12,7 @@ import servers
 import yaml
 from bridge import ROOT, binary
 from client import Client
-from documents import COMPONENT, DocumentedBridge, DocumentedEjabberd, DocumentedProsody, blocks, configurations, first, is_configuration, make_files, pages, whole
+from documents import COMPONENT, HOOK_TOKEN, DocumentedBridge, DocumentedEjabberd, DocumentedProsody, blocks, configurations, first, is_configuration, make_files, pages, whole
 from wait import Late, until
 
 PAGES = pages()
@@ -67,7 +67,7 @@ def test_example_is_good(tmp_path, live):
     text = example(live)
     assert ("\nadapters:" in text) == live
     assert_good(tmp_path, text)
-    assert_good(tmp_path, re.sub(r"file:/etc/spandrel/\S+", "a-literal-secret", text))
+    assert_good(tmp_path, re.sub(r"file:/etc/spandrel/\S+", HOOK_TOKEN, text))
 
 
 def test_schema_knows_every_configuration():
