@@ -8,7 +8,7 @@
 #include "xmpp/presence_in.h"
 #include "xmpp/stanza_error.h"
 
-static enum guest guest_of(const struct stanza *s)
+static enum guest_ear guest_of(const struct stanza *s)
 {
     const struct gateway *g = s->g;
     return g->host->guest ? g->host->guest(g->ud, &s->to, &s->from) : GUEST_NONE;
@@ -154,7 +154,7 @@ bool muc_take_presence(struct stanza *s)
     bool gone = str_eq_c(s->type, "unavailable"), error = str_eq_c(s->type, "error");
     if (s->type.n && !gone && !error)
         return false;
-    enum guest guest = guest_of(s);
+    enum guest_ear guest = guest_of(s);
     if (guest == GUEST_NONE)
         return false;
     if (error)
@@ -227,7 +227,7 @@ bool muc_take_message(struct stanza *s)
     bool groupchat = str_eq_c(s->type, "groupchat");
     if (!groupchat && muc_take_result(s))
         return true;
-    enum guest guest = guest_of(s);
+    enum guest_ear guest = guest_of(s);
     if (guest == GUEST_NONE)
         return false;
     if (groupchat)

@@ -237,7 +237,7 @@ static bool harness_occupant(void *ud, const struct jid *user, const struct jid 
     return ((struct harness *)ud)->occupant && str_eq_c(room->resource, "me");
 }
 
-static enum guest harness_guest(void *ud, const struct jid *to, const struct jid *from)
+static enum guest_ear harness_guest(void *ud, const struct jid *to, const struct jid *from)
 {
     ((struct harness *)ud)->guests++;
     if (!str_eq_c(to->local, "lamp") || !str_eq_c(from->domain, "rooms.example"))
