@@ -5,7 +5,7 @@
  * and loses it when, at its end, it turns out that it would close too early. */
 #include "text/markdown_private.h"
 
-#include "base/utf8.h"
+#include "text/shown.h"
 
 #include <md4c.h>
 
@@ -44,9 +44,7 @@ static const char span_chars[SPANS] = {'*', '_', '~'};
 
 struct span {
     unsigned open; // how deep in spans of this kind
-    bool written;  // its directive stands at `at`
-    size_t at;
-    struct styling before;
+    struct styling_span written;
 };
 
 struct markdown {
@@ -180,50 +178,14 @@ static void flush(struct markdown *m, bool last)
 
 static void open_span(struct markdown *m, unsigned kind)
 {
-    struct span *s = &m->spans[kind];
-    s->written = styling_opens(&m->styling, &m->out, span_chars[kind]);
-    if (!s->written)
-        return;
-    s->before = m->styling;
-    s->at = m->out.n;
-    (void)strbuf_char(&m->out, span_chars[kind]);
-    m->order[m->written++] = kind;
-}
-
-// True when the text between two directives makes a span of it all: nothing in it closes it before.
-static bool holds_span(struct str text, char directive)
-{
-    bool blank = true;
-    for (size_t at = 0; at < text.n;) {
-        bool first = at == 0;
-        uint32_t c = utf8_next(text, &at);
-        if (c == (unsigned char)directive && !blank)
-            return false;
-        blank = utf8_blank(c);
-        if (first && blank)
-            return false;
-    }
-    return !blank;
+    if (styling_span_open(&m->styling, &m->out, span_chars[kind], &m->spans[kind].written))
+        m->order[m->written++] = kind;
 }
 
 static void close_span(struct markdown *m, unsigned kind)
 {
-    struct span *s = &m->spans[kind];
-    if (!s->written)
-        return;
-    s->written = false;
-    m->written--;
-    if (s->at >= m->out.n)
-        return;
-    if (holds_span(str_sub(strbuf_view(&m->out), s->at + 1, m->out.n), span_chars[kind])) {
-        (void)strbuf_char(&m->out, span_chars[kind]);
-        return;
-    }
-    memmove(m->out.p + s->at, m->out.p + s->at + 1, m->out.n - s->at - 1);
-    bool was_full = m->out.full;
-    strbuf_truncate(&m->out, m->out.n - 1);
-    m->out.full = was_full;
-    m->styling = s->before;
+    if (styling_span_close(&m->styling, &m->out, &m->spans[kind].written))
+        m->written--;
 }
 
 // Closes the written spans, and remembers in *open which and in which order.
@@ -333,7 +295,7 @@ static void push_link(struct markdown *m, const MD_ATTRIBUTE *url, const MD_ATTR
     }
     if (!m->verbatim)
         flush(m, false);
-    m->links[m->link_count] = markdown_url(m->a, attribute_text(m, url));
+    m->links[m->link_count] = shown_url(m->a, attribute_text(m, url));
     m->link_from[m->link_count++] = m->verbatim ? m->text.n : m->out.n;
 }
 
@@ -343,19 +305,10 @@ static struct str link_text(struct markdown *m, size_t from)
     return str_trim(str_sub(strbuf_view(m->verbatim ? &m->text : &m->out), from, SIZE_MAX));
 }
 
-static bool same_link(struct str text, struct str url)
-{
-    struct str schemes[] = {STR(""), STR("mailto:"), STR("http://"), STR("https://")};
-    for (size_t i = 0; i < 4; i++)
-        if (str_starts(url, schemes[i]) && str_eq(str_sub(url, schemes[i].n, SIZE_MAX), text))
-            return true;
-    return false;
-}
-
 static void put_url(struct markdown *m, struct str text, struct str url)
 {
     struct strbuf *b = m->verbatim ? &m->text : &m->out;
-    if (str_empty(url) || same_link(text, url))
+    if (str_empty(url) || shown_same(text, url))
         return;
     (void)strbuf_c(b, str_empty(text) ? "" : " <");
     (void)strbuf_str(b, url);
@@ -682,17 +635,6 @@ static bool too_deep(struct str source)
     return false;
 }
 
-// What does not fit is left out, with a mark.
-static struct str result(struct markdown *m, size_t max)
-{
-    struct str text = strbuf_view(&m->out);
-    if (!full(m))
-        return styling_cut(m->a, arena_dup(m->a, text), max);
-    if (text.n < 64)
-        return arena_concat(m->a, (const struct str[]){text, STR(" […]")}, 2);
-    return styling_cut(m->a, text, text.n - 1 < max ? text.n - 1 : max);
-}
-
 static int parse(struct markdown *m, struct str source)
 {
     bool discord = m->options->discord;
@@ -724,7 +666,7 @@ struct str markdown_styled(struct arena *a, struct str source, const struct mark
     strbuf_init(&m.text, 4 * MARKDOWN_MAX);
     if (too_deep(source) || (parse(&m, marked) != 0 && !full(&m)))
         m.failed = true;
-    struct str text = m.failed ? styling_cut(a, styling_escape(a, source), max) : result(&m, max);
+    struct str text = m.failed ? styling_cut(a, styling_escape(a, source), max) : styling_finish(a, &m.out, max);
     if (m.failed && images)
         images->n = 0;
     strbuf_finish(&m.out);

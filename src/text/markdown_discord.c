@@ -1,6 +1,6 @@
 /* Discord's own marks: read before the Markdown, outside of code. */
-#include "base/clock.h"
 #include "text/markdown_private.h"
+#include "text/shown.h"
 
 struct discord {
     struct arena *a;
@@ -12,17 +12,6 @@ struct discord {
 };
 
 enum { MARK = 64 }; // bytes of the longest mark between "<" and ">"
-
-bool markdown_time(struct arena *a, struct str seconds, struct str *out)
-{
-    int64_t n;
-    char text[CLOCK_TEXT];
-    if (!str_to_i64(seconds, &n) || n < -62135596800 || n > 253402300799)
-        return false;
-    struct str iso = clock_put(text, n * 1000);
-    *out = arena_concat(a, (const struct str[]){str_sub(iso, 0, 10), STR(" "), str_sub(iso, 11, 16), STR(" UTC")}, 4);
-    return true;
-}
 
 // As text: each mark of Markdown behind a backslash.
 static void put_text(struct discord *d, struct str text)
@@ -67,7 +56,7 @@ static bool put_time(struct discord *d, struct str mark)
 {
     struct str seconds, form, text;
     (void)str_cut(str_sub(mark, 2, mark.n), ':', &seconds, &form);
-    if (!markdown_time(d->a, seconds, &text))
+    if (!shown_time(d->a, seconds, &text))
         return false;
     put_text(d, text);
     return true;

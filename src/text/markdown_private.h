@@ -13,12 +13,6 @@ bool markdown_is_break(struct str tag);
 
 // Discord's own marks, outside of code, in plain Markdown.
 struct str markdown_from_discord(struct arena *a, struct str source, const struct markdown_options *options);
-// "2026-11-21 08:30 UTC" for "1763713805" (seconds since 1970); false for anything else.
-bool markdown_time(struct arena *a, struct str seconds, struct str *out);
-
-// A URL that may be shown: of a known scheme, without characters that would end it. Empty for others.
-struct str markdown_url(struct arena *a, struct str url);
-
 struct markdown_cell {
     struct str text;
     enum { CELL_LEFT, CELL_RIGHT, CELL_CENTER } align;

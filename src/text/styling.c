@@ -346,3 +346,13 @@ struct str styling_cut(struct arena *a, struct str text, size_t max)
     strbuf_finish(&b);
     return cut;
 }
+
+struct str styling_finish(struct arena *a, const struct strbuf *out, size_t max)
+{
+    struct str text = strbuf_view(out);
+    if (!out->full)
+        return styling_cut(a, arena_dup(a, text), max);
+    if (text.n < 64)
+        return arena_concat(a, (const struct str[]){text, mark}, 2);
+    return styling_cut(a, text, text.n - 1 < max ? text.n - 1 : max);
+}

@@ -51,9 +51,28 @@ bool styling_fenced(struct styling *s, struct strbuf *out, struct str info, stru
 // Adds `text` as a quotation on lines of its own, ended by a line end; within, it is escaped.
 bool styling_quote(struct styling *s, struct strbuf *out, struct str text);
 
+// A span that is being written. It keeps its directives only when it would be read as that span: where it may open, and
+// when nothing in it closes it early.
+struct styling_span {
+    char directive;
+    bool written; // the opening directive stands at `at`
+    size_t at;
+    struct styling before;
+};
+
+// Begins a span of '*', '_' or '~': true when it may open here, and its directive was added.
+bool styling_span_open(struct styling *s, struct strbuf *out, char directive, struct styling_span *span);
+// Ends it: adds the closing directive, or takes the opening one out again. True when one had been written. A span
+// should end on the line where it began, and what is within it has ended before.
+bool styling_span_close(struct styling *s, struct strbuf *out, struct styling_span *span);
+
 // `text` itself when it has at most `max` bytes; else its beginning, cut at a character, with a mark " […]" behind it;
 // a preformatted block that is open there is closed. `max` is at least 32.
 struct str styling_cut(struct arena *a, struct str text, size_t max);
+
+// What was written to a buffer that has room for more than `max` bytes, in the arena, with the mark when it was more:
+// `full` counts as more.
+struct str styling_finish(struct arena *a, const struct strbuf *out, size_t max);
 
 // Who or what a reference by id in a foreign text means.
 enum styling_ref {
