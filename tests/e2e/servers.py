@@ -45,10 +45,18 @@ _PR_SET_PDEATHSIG = 1
 _taken = set()
 
 
+def _ports():
+    """Outside the range that the kernel takes for outgoing connections. Each of pytest-xdist's workers has a share of its own: a port may be free only until its server is
+    started again."""
+    worker, workers = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]), int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    share = 10000 // workers
+    return range(20000 + worker * share, 20000 + (worker + 1) * share)
+
+
 def free_port():
-    """A port that nobody listens on now, outside the range the kernel takes for outgoing connections."""
+    """A port that nobody listens on now."""
     while True:
-        port = random.randrange(20000, 30000)
+        port = random.choice(_ports())
         if port in _taken:
             continue
         with contextlib.closing(socket.socket()) as s:
