@@ -95,6 +95,9 @@ static struct str address_of(const struct stanza *s, const struct xml_node *n)
     return jid_parse(s->arena, xml_attr(n, "jid"), &jid) ? STR_NONE : jid_format(s->arena, &jid);
 }
 
+// The other marks say why somebody is gone.
+enum { MARKS_ENTERED = MARK_SELF | MARK_RENAMED | MARK_CREATED };
+
 static void entered(const struct stanza *s, const struct xml_node *x, unsigned marks)
 {
     const struct xml_node *item = xml_child(x, NS_MUC_USER, "item");
@@ -102,7 +105,7 @@ static void entered(const struct stanza *s, const struct xml_node *x, unsigned m
         return;
     struct event ev = {
         .kind = EV_ENTERED,
-        .marks = marks,
+        .marks = marks & MARKS_ENTERED,
         .nick = s->from.resource,
         .name = address_of(s, item),
         .body = reason_of(item),

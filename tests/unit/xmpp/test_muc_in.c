@@ -129,6 +129,8 @@ static void who_is_there(void **state)
          ENTERED(.role = ROLE_PARTICIPANT, .marks = MARK_SELF | MARK_RENAMED | MARK_CREATED)},
         {"<presence id='j1' " OCCUPANT("al") "><show>away</show><status>out</status>" X(ITEM) "</presence>",
          {.kind = EV_ENTERED, .nick = S("al"), .id = S("j1"), .show = SHOW_AWAY, .role = ROLE_PARTICIPANT}},
+        {HERE(ITEM CODE("303") CODE("307") CODE("301") CODE("333") CODE("110")),
+         ENTERED(.role = ROLE_PARTICIPANT, .marks = MARK_SELF)},
         // What is missing, or is none.
         {HERE(""), ENTERED(.role = ROLE_PARTICIPANT)},
         {HERE("<item/>"), ENTERED(.role = ROLE_PARTICIPANT)},
