@@ -190,7 +190,7 @@ struct event {
     // was said before, says the room, and an occupant can make some rooms say so: after the subject it is no history.
     // CHECKED: ERR_OK, inside; ERR_TIMEOUT, nobody knows; all else, not inside. CAUGHT_UP: ERR_OK, that was all;
     // ERR_LIMIT, there is more; ERR_UNSUPPORTED, there is no archive; all else, it failed.
-    struct str replace; // MESSAGE A, SAY n: the id that what it corrects went out with first (XEP-0308)
+    struct str replace; // MESSAGE A, SAY n, HEARD: the id that what it corrects went out with first (XEP-0308)
     struct str reply;   // MESSAGE A, SAY n: the room's id of what it answers, where it cannot correct (XEP-0461), or of
                         // what it takes back; HEARD, SETTLED: the id that the room gave it (XEP-0359)
     unsigned marks;     // ENTERED, LEFT: enum mark

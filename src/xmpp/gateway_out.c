@@ -292,6 +292,7 @@ static const struct sender {
     [EV_SUBJECT] = {put_subject, false},
     [EV_RESULT] = {put_result, false},
     [EV_ENTER] = {muc_put_enter, .nick = true},
+    [EV_OPEN] = {muc_put_open, false},
     [EV_LEAVE] = {muc_put_leave, .nick = true},
     [EV_SAY] = {muc_put_say, false},
 };

@@ -78,7 +78,8 @@ void message_read(const struct xml_node *message, struct event *ev)
     const char *ns = xml_is(message, NS_CLIENT, "message") ? NS_CLIENT : NS_COMPONENT;
     ev->id = id_of(message);
     ev->body = xml_child_text(message, ns, "body");
-    ev->replace = xml_attr(xml_child(message, NS_CORRECT, "replace"), "id");
+    struct str replaced = xml_attr(xml_child(message, NS_CORRECT, "replace"), "id");
+    ev->replace = replaced.n <= GATEWAY_ID_MAX ? replaced : STR_NONE;
     if (is_encrypted(message, ev->body)) {
         ev->flags |= EVENT_ENCRYPTED;
         ev->body = STR_NONE;

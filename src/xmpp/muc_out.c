@@ -41,6 +41,17 @@ void muc_put_leave(struct sending *o)
     sending_put_status(o);
 }
 
+// An instant room: its owner takes it with what the service gives it (section 10.1.2).
+void muc_put_open(struct sending *o)
+{
+    sending_open(o, "iq", "set", requests_id(o->g, o->arena));
+    xml_open_ns(&o->w, "query", NS_MUC_OWNER);
+    xml_open_ns(&o->w, "x", NS_DATA);
+    xml_put_attr_c(&o->w, "type", "submit");
+    xml_shut(&o->w);
+    xml_shut(&o->w);
+}
+
 static bool fits(struct str id)
 {
     return id.n > 0 && id.n <= GATEWAY_ID_MAX;

@@ -6,6 +6,7 @@
 
 void muc_put_enter(struct sending *o);
 void muc_put_leave(struct sending *o);
+void muc_put_open(struct sending *o); // nobody waits for the answer: who cannot enter hears why
 
 /* A message to the room. `reply` is written as what it answers (XEP-0461), with `nick` as whom, where that is known.
  *

@@ -77,7 +77,7 @@ static void check_events(const struct harness *h)
         FUZZ_CHECK(ev->kind != EV_ENTERED || (ev->role <= ROLE_MODERATOR && ev->affiliation <= AFFILIATION_OWNER));
         FUZZ_CHECK(!(ev->marks & MARK_NICK) || ev->name.n > 0);
         FUZZ_CHECK(!(ev->flags & EVENT_ENCRYPTED) || !ev->body.n);
-        FUZZ_CHECK(ev->id.n <= 1023 && ev->reply.n <= 1023);
+        FUZZ_CHECK(ev->id.n <= 1023 && ev->reply.n <= 1023 && ev->replace.n <= 1023);
     }
 }
 

@@ -66,6 +66,7 @@ static void check_event(const struct event *got, const struct event *want)
     check_text(got->nick, want->nick);
     check_text(got->name, want->name);
     check_text(got->reply, want->reply);
+    check_text(got->replace, want->replace);
 }
 
 static void check_one(struct harness *h, const struct expected *x)
@@ -228,7 +229,8 @@ static void what_is_said(void **state)
         {"<message type='groupchat' " OCCUPANT("al") ">" BODY "<origin-id xmlns='urn:xmpp:sid:0' id='o1'/></message>",
          {.kind = EV_HEARD, .type = MESSAGE_GROUPCHAT, .nick = S("al"), .id = S("o1"), .body = S("hello")}},
         // Corrections, retractions and files come back like all else.
-        {SAID(BODY "<replace xmlns='urn:xmpp:message-correct:0' id='m0'/>"), HEARD(.body = S("hello"))},
+        {SAID(BODY "<replace xmlns='urn:xmpp:message-correct:0' id='m0'/>"),
+         HEARD(.body = S("hello"), .replace = S("m0"))},
         {SAID(BODY "<retract xmlns='urn:xmpp:message-retract:1' id='m0'/>"), HEARD(.body = S("hello"))},
         {SAID(BODY "<subject>New</subject>"), HEARD(.body = S("hello"))},
         {SAID("<subject>New</subject>"), HEARD(.body = S("New"), .flags = EVENT_SUBJECT)},
@@ -438,7 +440,7 @@ static void what_is_too_long_is_cut_or_dropped(void **state)
                    long_id, long_id);
     assert_string_equal(harness_ask(&h, text), "");
     assert_int_equal(h.event_count, 1);
-    assert_int_equal(h.events[0]->id.n + h.events[0]->reply.n, 0);
+    assert_int_equal(h.events[0]->id.n + h.events[0]->reply.n + h.events[0]->replace.n, 0);
     (void)snprintf(text, sizeof text, GONE("<item nick='%s'><reason>%s%s</reason></item>" CODE("303")), long_id,
                    long_id, long_id);
     assert_string_equal(harness_ask(&h, text), "");

@@ -96,6 +96,17 @@ static void nobody_enters_without_a_nick(void **state)
     harness_finish(&h);
 }
 
+static void to_open_what_was_made(void **state)
+{
+    (void)state;
+    static const struct sent list[] = {
+        {.ev = {.kind = EV_OPEN, .nick = S("lamp")},
+         .stanza = "<iq type='set' id='*' " ROOM "><query xmlns='http://jabber.org/protocol/muc#owner'><x "
+                   "xmlns='jabber:x:data' type='submit'/></query></iq>"},
+    };
+    CHECK_SENT(list);
+}
+
 static void to_leave(void **state)
 {
     (void)state;
@@ -201,7 +212,7 @@ static void hostile_words(void **state)
 static void a_guest_is_in_our_domain(void **state)
 {
     (void)state;
-    static const enum event_kind kinds[] = {EV_ENTER, EV_LEAVE, EV_SAY, EV_CHECK, EV_CATCHUP};
+    static const enum event_kind kinds[] = {EV_ENTER, EV_OPEN, EV_LEAVE, EV_SAY, EV_CHECK, EV_CATCHUP};
     struct harness h;
     harness_init(&h);
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
@@ -218,10 +229,15 @@ static void a_guest_is_in_our_domain(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(to_enter),      cmocka_unit_test(nobody_enters_without_a_nick),
-        cmocka_unit_test(to_leave),      cmocka_unit_test(to_say),
-        cmocka_unit_test(to_take_back),  cmocka_unit_test(what_is_too_long),
-        cmocka_unit_test(hostile_words), cmocka_unit_test(a_guest_is_in_our_domain),
+        cmocka_unit_test(to_enter),
+        cmocka_unit_test(nobody_enters_without_a_nick),
+        cmocka_unit_test(to_open_what_was_made),
+        cmocka_unit_test(to_leave),
+        cmocka_unit_test(to_say),
+        cmocka_unit_test(to_take_back),
+        cmocka_unit_test(what_is_too_long),
+        cmocka_unit_test(hostile_words),
+        cmocka_unit_test(a_guest_is_in_our_domain),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
