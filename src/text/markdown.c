@@ -210,11 +210,21 @@ static void break_line(struct markdown *m)
         open_span(m, open[i]);
 }
 
+// md4c's ends of spans do not always match their beginnings: what a leaf leaves open ends with it.
+static void forget_spans(struct markdown *m)
+{
+    m->link_count = m->image_depth = 0;
+    m->in_code = false;
+    for (size_t i = 0; i < SPANS; i++)
+        m->spans[i].open = 0;
+}
+
 static void end_leaf(struct markdown *m)
 {
     unsigned open[SPANS];
     flush(m, m->written == 0);
     (void)close_all(m, open);
+    forget_spans(m);
     m->in_leaf = false;
 }
 
@@ -378,11 +388,12 @@ static int on_leave_span(MD_SPANTYPE type, void *detail, void *ctx)
     (void)detail;
     if (type == MD_SPAN_CODE)
         leave_code_span(m);
-    else if (type == MD_SPAN_A)
+    else if (type == MD_SPAN_A && m->link_count > 0)
         leave_link(m);
-    else if (type == MD_SPAN_IMG)
+    else if (type == MD_SPAN_IMG && m->link_count > 0 && m->image_depth > 0)
         leave_image(m);
-    else if (kind >= 0 && !m->verbatim && m->image_depth == 0 && --m->spans[kind].open == 0) {
+    else if (kind >= 0 && !m->verbatim && m->image_depth == 0 && m->spans[kind].open > 0 &&
+             --m->spans[kind].open == 0) {
         flush(m, false);
         close_span(m, (unsigned)kind);
     }
@@ -456,12 +467,6 @@ static void enter_heading(struct markdown *m)
     open_span(m, SPAN_STRONG);
 }
 
-static void leave_heading(struct markdown *m)
-{
-    m->spans[SPAN_STRONG].open--;
-    end_leaf(m);
-}
-
 static void enter_verbatim(struct markdown *m)
 {
     m->verbatim = true;
@@ -506,6 +511,7 @@ static void leave_cell(struct markdown *m, const MD_BLOCK_TD_DETAIL *d)
 {
     int align = d->align == MD_ALIGN_RIGHT ? CELL_RIGHT : d->align == MD_ALIGN_CENTER ? CELL_CENTER : CELL_LEFT;
     markdown_table_cell(m->a, &m->table, strbuf_view(&m->text), align);
+    forget_spans(m);
     strbuf_clear(&m->text);
 }
 
@@ -583,8 +589,6 @@ static int on_leave_block(MD_BLOCKTYPE type, void *detail, void *ctx)
         leave_item(m);
         break;
     case MD_BLOCK_H:
-        leave_heading(m);
-        break;
     case MD_BLOCK_P:
         end_leaf(m);
         break;
