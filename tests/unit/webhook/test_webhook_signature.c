@@ -375,6 +375,41 @@ static void test_stripe_lists(void **state)
     }
 }
 
+static void test_prefix(void **state)
+{
+    static const char *const prefixes[] = {
+        "", "sha512=", "SHA256=", "sha256:", "sha256= ", " sha256", "sha256=sha256="};
+    struct rig *r = *state;
+    const struct signed_row *row = signed_rows;
+    while (strcmp(row->name, "github") != 0)
+        row++;
+    read_row(r, row, row->secret, NULL);
+    for (size_t i = 0; i < COUNT(prefixes); i++) {
+        struct str header = arena_printf(&r->arena, "X-Hub-Signature-256: %s%s", prefixes[i], row->signature);
+        assert_int_equal(rig_ask(r, header.p, row->body), WEBHOOK_AUTH_REFUSED);
+        assert_false(r->request.complete);
+        assert_reason(r, "X-Hub-Signature-256 is not \"sha256=\" and 32 bytes in hex");
+    }
+}
+
+// As `tolerance` says, in every type that has one.
+static void test_tolerance(void **state)
+{
+    struct rig *r = *state;
+    for (size_t i = 0; i < COUNT(signed_rows); i++) {
+        struct signed_row row = signed_rows[i];
+        if (!row.timed)
+            continue;
+        row.options = arena_printf(&r->arena, "%s, tolerance: 20m", row.options).p;
+        read_row(r, &row, row.secret, NULL);
+        r->request.wall = (RIG_AT + 1200) * INT64_C(1000);
+        assert_verdict(r, &row, str_c(row.body), WEBHOOK_AUTH_ADMITTED);
+        r->request.wall = (RIG_AT - 1201) * INT64_C(1000);
+        assert_verdict(r, &row, str_c(row.body), WEBHOOK_AUTH_REFUSED);
+        assert_reason(r, "signed 1201 s in the future, at most 1200 are allowed");
+    }
+}
+
 // The first of its headers that is there counts, also when a later one is right.
 static void test_gitea_first_header(void **state)
 {
@@ -409,6 +444,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_standard_lists, rig_setup, rig_teardown),
         cmocka_unit_test_setup_teardown(test_standard_head, rig_setup, rig_teardown),
         cmocka_unit_test_setup_teardown(test_stripe_lists, rig_setup, rig_teardown),
+        cmocka_unit_test_setup_teardown(test_prefix, rig_setup, rig_teardown),
+        cmocka_unit_test_setup_teardown(test_tolerance, rig_setup, rig_teardown),
         cmocka_unit_test_setup_teardown(test_gitea_first_header, rig_setup, rig_teardown),
     };
     return cmocka_run_group_tests_name("webhook_signature", tests, NULL, NULL);
