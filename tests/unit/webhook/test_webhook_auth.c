@@ -219,6 +219,7 @@ static void test_basic(void **state)
         {"Authorization: Basic !!!", false, "not \"Basic\""},
         {"Authorization: Basic", false, "not \"Basic\""},
         {"Authorization: Bearer al", false, "not \"Basic\""},
+        {"Authorization: Basic YTpi\nAuthorization: Basic YTpi", false, "comes twice"},
         {"", false, "is missing"},
     };
     check_heads(r, bad, COUNT(bad));
