@@ -39,12 +39,12 @@ const struct conf_item webhook_auth_schema[] = {
      .type = CONF_STR,
      .flags = CONF_OTHER,
      .doc = "Instead of a token (`token`, `bearer`), its SHA-256 in hex.",
-     .example = "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae"},
+     .example = "d6cc36e7dd79e6bb5a944b879a8863e37415fbfc7b00e07268b393b598b66876"},
     {.name = "sha256_old",
      .type = CONF_STR,
      .flags = CONF_OTHER,
      .doc = "The same of another token that is taken as well.",
-     .example = "fcde2b2edba56bf408601fb721fe9b5c338d10ee429ea04fae5511b68fbf8fb9"},
+     .example = "eb67e382a812b9ac08ba6d27821cb7291abec2d9e568835bbccdc67549d2ecba"},
     {.name = "user", .type = CONF_STR, .flags = CONF_OTHER, .doc = "Name of the user (`basic`).", .example = "alerts"},
     {.name = "from",
      .type = CONF_LIST,
@@ -166,8 +166,8 @@ static void check_options(const struct reader *r)
 static bool fail_short(const struct reader *r, const struct conf_value *v, size_t n, size_t least, const char *unit)
 {
     if (n < least)
-        conf_fail(r->report, v, "too short to be safe: %zu %s, at least %zu are needed (openssl rand -base64 32)", n,
-                  unit, least);
+        conf_fail(r->report, v, "too short to be safe: %zu %s, at least %zu are needed (openssl rand -hex 32)", n, unit,
+                  least);
     return n < least;
 }
 

@@ -182,6 +182,28 @@ static void test_several(void **state)
     assert_int_equal(conf_errors(r->report), 3);
 }
 
+// What a message advises is taken by all types: 64 hex digits.
+static void test_advice(void **state)
+{
+    static const char advised[] = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+    static const char *const types[] = {"token",
+                                        "bearer",
+                                        "standard-webhooks",
+                                        "github",
+                                        "gitlab",
+                                        "gitea",
+                                        "grafana",
+                                        "stripe",
+                                        "basic, user: al",
+                                        "hmac, header: X",
+                                        "hmac, header: X, secret_encoding: hex"};
+    struct rig *r = *state;
+    rig_read(r, STR("auth: [{type: github, secret: short}]"));
+    assert_contains(rig_text(r), "(openssl rand -hex 32)");
+    for (size_t i = 0; i < COUNT(types); i++)
+        rig_auth(r, arena_printf(&r->arena, "auth: [{type: %s, secret: %s}]", types[i], advised).p);
+}
+
 // The examples of docs/webhooks.md, each file of theirs with a secret that any type takes.
 static void test_examples(void **state)
 {
@@ -235,6 +257,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_no_auth, rig_setup, rig_teardown),
         cmocka_unit_test_setup_teardown(test_too_many, rig_setup, rig_teardown),
         cmocka_unit_test_setup_teardown(test_several, rig_setup, rig_teardown),
+        cmocka_unit_test_setup_teardown(test_advice, rig_setup, rig_teardown),
         cmocka_unit_test_setup_teardown(test_examples, rig_setup, rig_teardown),
         cmocka_unit_test(test_documented),
     };
