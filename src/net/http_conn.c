@@ -39,7 +39,8 @@ static bool on_body(void *ud, struct str piece)
     return !c->body_fault;
 }
 
-// Only its turn makes it one: until then the client would take it for another's.
+// Once all that came is read and no body was in it; and only its turn makes it one: until then the client would take it
+// for another's.
 static void continue_body(struct http_conn *c)
 {
     struct http_exchange *x = c->incoming;
@@ -81,8 +82,6 @@ static void take_head(struct http_conn *c)
     enum http_fault f = accept_body(x, limit);
     if (f)
         http_exchange_fault(x, f);
-    else
-        continue_body(c);
 }
 
 static void take_end(struct http_conn *c)
@@ -245,6 +244,7 @@ static void look(struct http_conn *c)
         take_eof(c);
     if (c->server->stopping && idle(c) && c->input.n == 0)
         c->last = true;
+    continue_body(c);
     if (c->last && c->count == 0)
         end(c);
     stream_pause(c->stream, !c->ending && !c->last && !wants_input(c)); // behind the last, its end is still of interest
@@ -279,7 +279,6 @@ void http_conn_wake(struct http_conn *c)
 
 void http_conn_sent(struct http_conn *c)
 {
-    continue_body(c);
     if (c->count == 0)
         c->idle = now(c);
     if (c->writing == INT64_MAX && stream_pending(c->stream))

@@ -259,9 +259,11 @@ static inline void client_finish(struct client *c)
     strbuf_finish(&c->got);
 }
 
-// Until every client has ended.
+// Until every client has ended, or loop_stop().
 static inline void rig_run(struct rig *r)
 {
+    if (__atomic_load_n(&r->clients, __ATOMIC_ACQUIRE) == 0)
+        return;
     timer_set(&r->watchdog, loop_now(r->loop) + WATCHDOG_MS);
     loop_run(r->loop);
     timer_set(&r->watchdog, INT64_MAX);
