@@ -37,6 +37,7 @@ static void keep(void *ud, const struct row *row)
     copy->user = arena_dup(&f->arena, row->user);
     copy->id = arena_dup(&f->arena, row->id);
     copy->text = arena_dup(&f->arena, row->text);
+    copy->name = arena_dup(&f->arena, row->name);
 }
 
 bool store_fetch_run(struct store_fetch *f, struct store_db *db)

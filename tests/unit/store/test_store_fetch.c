@@ -31,6 +31,7 @@ static void on_record(void *ud, const struct row *row)
     struct answers *a = ud;
     assert_true(a->count < sizeof a->got / sizeof *a->got);
     assert_int_equal(row->kind, ROW_RECORD);
+    assert_true(str_eq_c(row->name, "what else there is"));
     a->got[a->count].number = row->number;
     (void)snprintf(a->got[a->count].adapter, sizeof a->got->adapter, STR_FMT, STR_ARG(row->adapter));
     (void)snprintf(a->got[a->count++].body, sizeof a->got->body, STR_FMT, STR_ARG(row->text));
@@ -93,6 +94,7 @@ static void put_record(struct store *s, const char *adapter, uint64_t number)
                       .user = STR("alice@example.org"),
                       .id = STR("id"),
                       .text = str_c(body),
+                      .name = STR("what else there is"),
                       .state = MESSAGE_NORMAL,
                       .stamp = -5,
                       .since = INT64_C(1700000000123)};
