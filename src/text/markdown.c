@@ -10,7 +10,8 @@
 #include <md4c.h>
 
 enum {
-    EVENTS = 400000, // of md4c: tables of few bytes may have many cells
+    EVENTS = 400000,            // of md4c: tables of few bytes may have many cells
+    BRACKETS = 8 * 1000 * 1000, // times lines of a paragraph
     LINK_DEPTH = 8,
     ATTRIBUTES = 4 * 1024 * 1024, // bytes of URLs and titles: a definition is read at each reference
 };
@@ -639,6 +640,23 @@ static bool too_deep(struct str source)
     return false;
 }
 
+// True for a paragraph of so many lines and brackets that md4c, which seeks each bracket's line, would take its time
+// too.
+static bool too_many_brackets(struct str source)
+{
+    size_t lines = 0, brackets = 0;
+    for (size_t i = 0; i < source.n; i++) {
+        char c = source.p[i];
+        if (c == '\n' && i > 0 && source.p[i - 1] == '\n')
+            lines = brackets = 0;
+        lines += c == '\n';
+        brackets += c == '[';
+        if (lines * brackets > BRACKETS)
+            return true;
+    }
+    return false;
+}
+
 static int parse(struct markdown *m, struct str source)
 {
     bool discord = m->options->discord;
@@ -663,12 +681,11 @@ struct str markdown_styled(struct arena *a, struct str source, const struct mark
     max = max < 64 ? 64 : max;
     if (images)
         images->n = 0;
-    source = styling_clean(a, source);
-    source = styling_cut(a, source, MARKDOWN_MAX);
+    source = styling_source(a, source, MARKDOWN_MAX);
     struct str marked = m.options->discord ? markdown_from_discord(a, source, m.options) : source;
     strbuf_init(&m.out, max + 1024);
     strbuf_init(&m.text, 4 * MARKDOWN_MAX);
-    if (too_deep(source) || (parse(&m, marked) != 0 && !full(&m)))
+    if (too_deep(source) || too_many_brackets(marked) || (parse(&m, marked) != 0 && !full(&m)))
         m.failed = true;
     struct str text = m.failed ? styling_cut(a, styling_escape(a, source), max) : styling_finish(a, &m.out, max);
     if (m.failed && images)

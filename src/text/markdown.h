@@ -14,8 +14,8 @@
 #include "text/styling.h"
 
 enum {
-    MARKDOWN_MAX = 64 * 1024, // bytes of a source; what is longer is cut with a mark (md4c has cases of quadratic time)
-    MARKDOWN_DEPTH = 32,      // blocks within blocks; a source with more is shown as it is
+    MARKDOWN_MAX = 64 * 1024, // bytes of a source; what is longer is cut with a mark
+    MARKDOWN_DEPTH = 32,      // blocks within blocks; a source with more, or made to be slow, is shown as it is
     MARKDOWN_IMAGES = 16,     // are told of; the others are links only
 };
 

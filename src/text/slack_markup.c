@@ -383,7 +383,7 @@ struct str slack_markup_styled(struct arena *a, struct str source, const struct 
     struct slack k = {.a = a, .options = options ? options : &usual};
     size_t max = k.options->max ? k.options->max : (size_t)64 * 1024;
     max = max < 64 ? 64 : max;
-    k.s = styling_cut(a, styling_clean(a, source), SLACK_MARKUP_MAX);
+    k.s = styling_source(a, source, SLACK_MARKUP_MAX);
     k.kinds = mem_zalloc(k.s.n + 1, 1);
     strbuf_init(&k.out, max + 1024);
     strbuf_init(&k.text, 4 * SLACK_MARKUP_MAX);

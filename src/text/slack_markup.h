@@ -11,7 +11,7 @@
 
 #include "text/styling.h"
 
-enum { SLACK_MARKUP_MAX = 256 * 1024 }; // bytes of a source; what is longer is cut with a mark
+enum { SLACK_MARKUP_MAX = 64 * 1024 }; // bytes of a source; what is longer is cut with a mark
 
 struct slack_markup_options {
     size_t max; // bytes of the result, 0 for 64 KiB; what is longer is cut with a mark (styling_cut)

@@ -347,6 +347,13 @@ struct str styling_cut(struct arena *a, struct str text, size_t max)
     return cut;
 }
 
+struct str styling_source(struct arena *a, struct str source, size_t max)
+{
+    if (source.n > max)
+        source = arena_concat(a, (const struct str[]){utf8_cut(source, max - mark.n), mark}, 2);
+    return styling_clean(a, source);
+}
+
 struct str styling_finish(struct arena *a, const struct strbuf *out, size_t max)
 {
     struct str text = strbuf_view(out);

@@ -70,6 +70,9 @@ bool styling_span_close(struct styling *s, struct strbuf *out, struct styling_sp
 // a preformatted block that is open there is closed. `max` is at least 32.
 struct str styling_cut(struct arena *a, struct str text, size_t max);
 
+// A source of others as it is read: at most `max` of its bytes, with the mark when there were more, cleaned. In the
+// arena, or `source` itself.
+struct str styling_source(struct arena *a, struct str source, size_t max);
 // What was written to a buffer that has room for more than `max` bytes, in the arena, with the mark when it was more:
 // `full` counts as more.
 struct str styling_finish(struct arena *a, const struct strbuf *out, size_t max);

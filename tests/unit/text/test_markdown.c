@@ -269,6 +269,29 @@ static void test_depth(void **state)
         }
 }
 
+// A paragraph of thousands of lines with brackets would take long; lines alone and brackets alone do not.
+static void test_brackets(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *unit;
+        size_t count;
+        bool rendered;
+    } rows[] = {{"**b** [x]\n", 2000, true},
+                {"**b** [x]\n", 4000, false},
+                {"**b** [x]\n\n", 4000, true},
+                {"**b** [x] ", 4000, true}};
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct strbuf b;
+        strbuf_init(&b, 64 * 1024);
+        for (size_t n = 0; n < rows[i].count; n++)
+            (void)strbuf_c(&b, rows[i].unit);
+        struct str got = markdown_styled(&a, strbuf_view(&b), NULL, NULL);
+        assert_true(str_starts(got, rows[i].rendered ? STR("*b* [x]") : STR(WJ "**b** [x]\n" WJ "**b**")));
+        strbuf_finish(&b);
+    }
+}
+
 static int64_t now_ms(void)
 {
     struct timespec t;
@@ -384,6 +407,7 @@ int main(void)
         cmocka_unit_test(test_discord),
         cmocka_unit_test(test_bounds),
         cmocka_unit_test(test_depth),
+        cmocka_unit_test(test_brackets),
         cmocka_unit_test(test_hostile_sources),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
