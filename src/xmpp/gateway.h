@@ -76,6 +76,9 @@ void gateway_oversize(struct gateway *g, const struct xml_node *head, struct are
 // CHECK and CATCHUP are answered by one CHECKED and CAUGHT_UP each, unless they were not sent (see gateway_ask()) or
 // the link goes down first. The nick of ENTER is prepared here: ERR_BADJID when it can be none.
 //
+// A BOUNCE to the occupant of a room in which its sender is a guest is not sent, unless it is about a request: servers
+// throw out who sends errors into a room.
+//
 // RESULT and BOUNCE answer a request: they carry its id, user and to unchanged, its kind in `about`, and for a COMMAND
 // its `command`. AVAILABLE and SUBSCRIBE carry identity, cls and name of whom they speak for.
 enum err gateway_send(struct gateway *g, const struct event *ev, struct arena *arena, struct strbuf *out) MUST_CHECK;

@@ -321,10 +321,19 @@ static enum err set_addresses(struct sending *o, const struct sender *sender)
     return right ? ERR_OK : ERR_BADJID;
 }
 
+// An error that would cost a guest its place: it is not sent, and nobody misses it.
+static bool is_costly(const struct gateway *g, const struct event *ev)
+{
+    return ev->kind == EV_BOUNCE && !str_eq_c(str_c(stanza_of(ev->about)), "iq") &&
+           stanza_of_room(g, &ev->to, &ev->user);
+}
+
 enum err gateway_send(struct gateway *g, const struct event *ev, struct arena *arena, struct strbuf *out)
 {
     if (ev->kind == EV_FENCE)
         return fence_send(g, ev->number, out);
+    if (is_costly(g, ev))
+        return ERR_OK;
     struct sending o = {.g = g, .ev = ev, .arena = arena, .out = out};
     const struct sender *sender = &senders[ev->kind];
     enum err e = sender->put || muc_asks(ev->kind) ? set_addresses(&o, sender) : ERR_UNSUPPORTED;

@@ -79,18 +79,15 @@ static enum err find_occupant(struct iq *iq)
     return inside ? ERR_OK : ERR_NOTACCEPTABLE;
 }
 
-static bool is_guest(const struct stanza *s)
-{
-    return s->g->host->guest && s->g->host->guest(s->g->ud, &s->to, &s->from) != GUEST_NONE;
-}
-
 // A contact answers at its bare JID, at the one resource that it has presence from, and to a room at that it is there
 // with.
 static enum err find_contact(struct iq *iq)
 {
     iq->target = IQ_CONTACT;
-    struct str resource = iq->s->to.resource;
-    return !resource.n || str_eq(resource, iq->view.resource) || is_guest(iq->s) ? ERR_OK : ERR_UNAVAILABLE;
+    const struct stanza *s = iq->s;
+    struct str resource = s->to.resource;
+    bool here = !resource.n || str_eq(resource, iq->view.resource) || stanza_of_room(s->g, &s->to, &s->from);
+    return here ? ERR_OK : ERR_UNAVAILABLE;
 }
 
 static enum err find_target(struct iq *iq)

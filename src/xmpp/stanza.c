@@ -34,9 +34,15 @@ void stanza_answer(const struct stanza *s, const char *type, struct xml_writer *
     stanza_open(w, s->out, &head);
 }
 
+bool stanza_of_room(const struct gateway *g, const struct jid *to, const struct jid *from)
+{
+    return g->host->guest && g->host->guest(g->ud, to, from) != GUEST_NONE;
+}
+
 static bool answerable(const struct stanza *s)
 {
-    return !str_eq_c(s->type, "error") && !str_eq_c(s->type, "result") && !str_eq_c(s->type, "unavailable");
+    bool may = !str_eq_c(s->type, "error") && !str_eq_c(s->type, "result") && !str_eq_c(s->type, "unavailable");
+    return may && (str_eq_c(str_c(s->name), "iq") || !stanza_of_room(s->g, &s->to, &s->from));
 }
 
 void stanza_refuse(const struct stanza *s, enum err e)

@@ -29,7 +29,10 @@ enum err stanza_close(struct gateway *g, struct xml_writer *w) MUST_CHECK;
 
 // Begins the answer to `s`: same name and id, addresses exchanged.
 void stanza_answer(const struct stanza *s, const char *type, struct xml_writer *w);
-// Answers with an error, where the standards allow one: never to an error or a result.
+// Whether `from` is an occupant of a room elsewhere, or the room itself, where our `to` is a guest. To these goes no
+// error but to requests: servers throw out who sends one.
+bool stanza_of_room(const struct gateway *g, const struct jid *to, const struct jid *from);
+// Answers with an error, where the standards allow one: never to an error or a result; and not to a room.
 void stanza_refuse(const struct stanza *s, enum err e);
 
 // Fills in who, where, when and hands the event over. The event's user is the sender's full JID, unless it is set.

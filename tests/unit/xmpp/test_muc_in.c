@@ -451,6 +451,29 @@ static void what_is_too_long_is_cut_or_dropped(void **state)
     harness_finish(&h);
 }
 
+static void what_is_too_large_costs_no_place(void **state)
+{
+    (void)state;
+    static const char *const from[] = {"den@rooms.example/al", "quiet@rooms.example/al"};
+    struct harness h;
+    struct strbuf text;
+    harness_init(&h);
+    strbuf_init(&text, 1 << 20);
+    for (size_t i = 0; i < 3; i++) {
+        strbuf_clear(&text);
+        strbuf_printf(&text, "<message type='%s' id='m1' from='%s' " GUEST "><body>", i ? "groupchat" : "chat",
+                      i < 2 ? from[i] : "den@evil.example/al");
+        for (size_t n = 0; n < 600000; n += 10)
+            strbuf_c(&text, "0123456789");
+        strbuf_c(&text, "</body></message>");
+        assert_true(harness_feed(&h, strbuf_view(&text)));
+        assert_int_equal(h.event_count, 0);
+        assert_int_equal(h.out.n > 0, i == 2);
+    }
+    strbuf_finish(&text);
+    harness_finish(&h);
+}
+
 // Occupants and the room's service ask who we are, by the full address or by the bare one (vCards).
 static void occupants_get_answers(void **state)
 {
@@ -491,6 +514,7 @@ int main(void)
         cmocka_unit_test(who_does_not_listen_hears_of_itself),
         cmocka_unit_test(strangers_are_no_rooms),
         cmocka_unit_test(what_is_too_long_is_cut_or_dropped),
+        cmocka_unit_test(what_is_too_large_costs_no_place),
         cmocka_unit_test(occupants_get_answers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -166,6 +166,27 @@ static void to_take_back(void **state)
     CHECK_SENT(list);
 }
 
+// Servers throw out who sends errors into a room: only requests are answered so.
+static void no_error_goes_into_a_room(void **state)
+{
+    (void)state;
+    static const struct sent list[] = {
+        {"den@rooms.example/al", {.kind = EV_BOUNCE, .about = EV_MESSAGE, .id = S("m1"), .err = ERR_NOTFOUND}, ""},
+        {"quiet@rooms.example/al", {.kind = EV_BOUNCE, .about = EV_MESSAGE, .id = S("m1"), .err = ERR_FORBIDDEN}, ""},
+        {"den@rooms.example", {.kind = EV_BOUNCE, .about = EV_SUBSCRIBE, .err = ERR_FORBIDDEN}, ""},
+        {"den@rooms.example/al", {.kind = EV_BOUNCE, .about = EV_JOIN, .err = ERR_FORBIDDEN}, ""},
+        {"den@rooms.example/al",
+         {.kind = EV_BOUNCE, .about = EV_COMMAND, .id = S("q1"), .err = ERR_FORBIDDEN},
+         "<iq type='error' id='q1' from='lamp@bridge.example/r1' to='den@rooms.example/al'><error type='auth' "
+         "by='bridge.example'><forbidden xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>"},
+        {"other@rooms.example/al",
+         {.kind = EV_BOUNCE, .about = EV_MESSAGE, .id = S("m1"), .err = ERR_NOTFOUND},
+         "<message type='error' id='m1' from='lamp@bridge.example/r1' to='other@rooms.example/al'><error type='cancel' "
+         "by='bridge.example'><item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>"},
+    };
+    CHECK_SENT(list);
+}
+
 static void what_is_too_long(void **state)
 {
     (void)state;
@@ -235,6 +256,7 @@ int main(void)
         cmocka_unit_test(to_leave),
         cmocka_unit_test(to_say),
         cmocka_unit_test(to_take_back),
+        cmocka_unit_test(no_error_goes_into_a_room),
         cmocka_unit_test(what_is_too_long),
         cmocka_unit_test(hostile_words),
         cmocka_unit_test(a_guest_is_in_our_domain),
