@@ -98,6 +98,23 @@ static void outcome(struct null_adapter *n, const struct event *ev, enum err e, 
                     .kind = e ? EV_FAILED : EV_DELIVERED, .token = ev->token, .err = e, .key = ev->key, .body = body});
 }
 
+// "tell ROOM TEXT": the contact says so in a room elsewhere, under the id of what asked for it.
+static bool tell_room(struct null_adapter *n, const struct event *ev)
+{
+    struct str room, text = ev->body, tell = STR("tell ");
+    if (!str_starts(text, tell) || !str_cut(str_sub(text, tell.n, text.n), ' ', &room, &text))
+        return false;
+    struct arena scratch;
+    arena_init(&scratch, 256);
+    struct event said = {.kind = EV_MESSAGE, .type = MESSAGE_GROUPCHAT, .key = ev->key, .id = ev->id, .body = text};
+    enum err e = jid_parse(&scratch, room, &said.user);
+    if (!e)
+        post(n, &said);
+    outcome(n, ev, e, STR_NONE);
+    arena_finish(&scratch);
+    return true;
+}
+
 static void talk_to_contact(struct null_adapter *n, const struct event *ev)
 {
     if (say_presence(n, ev->body)) {
@@ -106,7 +123,7 @@ static void talk_to_contact(struct null_adapter *n, const struct event *ev)
         outcome(n, ev, ERR_OK, STR("done"));
     } else if (str_eq_c(ev->body, "fail")) {
         outcome(n, ev, ERR_TIMEOUT, STR("asked to fail"));
-    } else {
+    } else if (!tell_room(n, ev)) {
         outcome(n, ev, ERR_OK, ev->body);
     }
 }

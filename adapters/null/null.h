@@ -2,8 +2,8 @@
  * shows how small an adapter can be.
  *
  * The contact `echo` answers what it is told; the words "up", "down", "away" change its presence, "fail" makes the
- * delivery fail, "busy" is refused at once. Its command `greet` takes a name. The room `lounge` has one foreign
- * occupant, `null`, who repeats what is said to it by name. */
+ * delivery fail, "busy" is refused at once, "tell ROOM TEXT" is said in that room elsewhere. Its command `greet` takes
+ * a name. The room `lounge` has one foreign occupant, `null`, who repeats what is said to it by name. */
 #ifndef SPANDREL_NULL_H
 #define SPANDREL_NULL_H
 
