@@ -313,6 +313,7 @@ static void test_unreadable(void **state)
                           .number = n,
                           .key = STR("k"),
                           .id = STR("i"),
+                          .name = STR("what else there is"),
                           .text = {large, 65535}};
         store_put(s, &row);
     }
