@@ -6,6 +6,7 @@
 #include "text/markdown_private.h"
 
 #include "text/shown.h"
+#include "text/slack_markup.h"
 
 #include <md4c.h>
 
@@ -173,6 +174,8 @@ static void flush(struct markdown *m, bool last)
     if (m->text.n == 0)
         return;
     struct str text = strbuf_view(&m->text);
+    if (m->link_count == 0) // a URL may look as if it had one
+        text = slack_markup_emojis(m->a, text);
     (void)(last ? styling_value_end(&m->styling, &m->out, text) : styling_value(&m->styling, &m->out, text));
     strbuf_clear(&m->text);
 }

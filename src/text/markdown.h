@@ -6,6 +6,8 @@
  *   - item, 1. item, - [x] task -> the same, nested by two spaces       tables -> a preformatted block with columns
  *   *** -> a rule     &eacute; -> é     raw HTML -> its text; <br> ends a line
  *
+ * Short codes of emoji (:fire:) as in slack_markup.h.
+ *
  * What has no form in the XEP is left out: emphasis within a word, or that would end too early (**2*3=6**). What is
  * text in the source is text in the result: it is escaped as by styling_value(). */
 #ifndef SPANDREL_TEXT_MARKDOWN_H

@@ -1,7 +1,11 @@
 /* The short codes that alerts, builds and bots use. */
 #include "text/slack_markup.h"
 
+#include "base/strbuf.h"
+
 #include <stdlib.h>
+
+enum { CODE_MAX = 32 };
 
 struct emoji {
     const char *code, *text;
@@ -120,4 +124,33 @@ struct str slack_markup_emoji(struct str code)
 {
     const struct emoji *hit = bsearch(&code, emojis, sizeof emojis / sizeof emojis[0], sizeof *emojis, compare_code);
     return hit ? str_c(hit->text) : STR_NONE;
+}
+
+static bool is_word(char c)
+{
+    return ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || (c >= '0' && c <= '9');
+}
+
+struct str slack_markup_emojis(struct arena *a, struct str text)
+{
+    struct strbuf b;
+    size_t from = 0;
+    if (str_find(text, ':') < 0)
+        return text;
+    strbuf_init(&b, 4 * text.n);
+    for (size_t at = 0; at < text.n; at++) {
+        if (text.p[at] != ':' || (at > 0 && is_word(text.p[at - 1])))
+            continue;
+        struct str code, rest, near = str_sub(text, at + 1, at + 1 + CODE_MAX);
+        struct str emoji = str_cut(near, ':', &code, &rest) ? slack_markup_emoji(code) : STR_NONE;
+        if (str_empty(emoji))
+            continue;
+        (void)(strbuf_str(&b, str_sub(text, from, at)) && strbuf_str(&b, emoji));
+        from = at + code.n + 2;
+        at = from - 1;
+    }
+    (void)strbuf_str(&b, str_sub(text, from, text.n));
+    struct str done = from > 0 ? arena_dup(a, strbuf_view(&b)) : text;
+    strbuf_finish(&b);
+    return done;
 }

@@ -24,5 +24,8 @@ struct slack_markup_options {
 struct str slack_markup_styled(struct arena *a, struct str source, const struct slack_markup_options *options);
 // The characters for a short code without its colons ("fire"); empty for one that is not known.
 struct str slack_markup_emoji(struct str code);
+// The text with the characters for those of its short codes that are known and stand behind no word: GitHub, Mattermost
+// and others have them too. In the arena, or `text` itself.
+struct str slack_markup_emojis(struct arena *a, struct str text);
 
 #endif

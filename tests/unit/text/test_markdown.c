@@ -73,6 +73,8 @@ static void test_spans(void **state)
         {"a\nb", "a b"},
         {"&eacute; &amp; &lt;b&gt; &#233; &#x20AC; &nosuch; &#0;", "é & <b> é € &nosuch; \xEF\xBF\xBD"},
         {"a&#x202E;b&#8;", "ab\xEF\xBF\xBD"},
+        {":tada: **:fire:** 1:x: `:x:` :no: :x :x::x:", "🎉 *🔥* 1:x: `:x:` :no: :x ❌❌"},
+        {"[:x:](https://e.org) https://e.org/:x:/", ":x: <https://e.org> https://e.org/:x:/"},
         {"a <b>bold</b> c<br>d<!-- no -->", "a bold c\nd"},
     };
     check_rows(rows, COUNT(rows), NULL);
@@ -218,7 +220,7 @@ static void test_discord(void **state)
         {"```\n<@7> __x__\n```", "```\n<@7> __x__\n```"},
         {"||spoiler||", "||spoiler||"},
         {"<@7> <@!7> <@&7> <#7> <@8> <#9>", "@ann_*x* @ann_*x* @ops #general @8 #9"},
-        {"<:smile_x:123> <a:wave:45> <:bad>", ":smile_x: :wave: <:bad>"},
+        {"<:smile_x:123> <a:wave:45> <:bad>", ":smile_x: 👋 <:bad>"},
         {"<t:1763713805> <t:1763713805:R> <t:x>", "2025-11-21 08:30 UTC 2025-11-21 08:30 UTC <t:x>"},
         {"<@x> <https://e.org> <b>", "<@x> https://e.org <b>"},
         {"a\nb", "a\nb"},
