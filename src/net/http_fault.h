@@ -13,7 +13,7 @@
     X(FOLD, 400, "a header is folded over lines")                                                                      \
     X(NAME, 400, "a header's name is no token followed by a colon")                                                    \
     X(HOST, 400, "there must be one Host header, well-formed")                                                         \
-    X(LENGTH, 400, "Content-Length must stand once, as decimal digits")                                                \
+    X(LENGTH, 400, "Content-Length must stand once, as decimal digits, without Transfer-Encoding")                     \
     X(CODING, 400, "Transfer-Encoding must be \"chunked\" alone, in HTTP/1.1, without Content-Length")                 \
     X(CHUNK, 400, "a chunk is malformed")                                                                              \
     X(TRAILER, 400, "the trailers are malformed or too large")                                                         \

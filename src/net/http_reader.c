@@ -134,8 +134,26 @@ static enum http_read fail(struct http_reader *r, enum http_fault f)
 static void trim_values(struct http_message *m)
 {
     for (unsigned i = 0; i < m->field_count; i++) {
-        struct str *value = &m->fields[i].value;
-        *value = value->p ? str_trim(*value) : STR("");
+        struct str value = str_trim(m->fields[i].value);
+        m->fields[i].value = value.n ? value : STR(""); // there, if empty
+    }
+}
+
+static enum http_fault refusal(llhttp_errno_t e)
+{
+    switch (e) {
+    case HPE_INVALID_METHOD:
+    case HPE_PAUSED_H2_UPGRADE:
+        return HTTP_FAULT_METHOD_UNKNOWN;
+    case HPE_INVALID_URL:
+        return HTTP_FAULT_TARGET;
+    case HPE_INVALID_CONTENT_LENGTH:
+    case HPE_UNEXPECTED_CONTENT_LENGTH: // also beside Transfer-Encoding
+        return HTTP_FAULT_LENGTH;
+    case HPE_INVALID_TRANSFER_ENCODING:
+        return HTTP_FAULT_CODING;
+    default:
+        return HTTP_FAULT_PARSER;
     }
 }
 
@@ -145,15 +163,13 @@ static enum http_read parse_head(struct http_reader *r, struct str raw)
     mem_free(r->message);
     r->message = m;
     llhttp_errno_t e = llhttp_execute(&r->parser, m->raw, raw.n);
-    if (e == HPE_INVALID_METHOD || e == HPE_PAUSED_H2_UPGRADE)
-        return fail(r, HTTP_FAULT_METHOD_UNKNOWN);
-    if (e == HPE_INVALID_URL)
-        return fail(r, HTTP_FAULT_TARGET);
-    if ((e == HPE_OK && !r->head_seen) || (r->head_seen && m->field_count != r->guard.fields))
+    if (e != HPE_OK)
+        return fail(r, refusal(e));
+    if (!r->head_seen || m->field_count != r->guard.fields)
         return fail(r, HTTP_FAULT_PARSER);
     trim_values(m);
-    enum http_fault f = http_message_check(m); // names more closely what llhttp refuses too
-    if (!f && (e != HPE_OK || r->end_seen != (http_message_body(m) == 0)))
+    enum http_fault f = http_message_check(m);
+    if (!f && r->end_seen != (http_message_body(m) == 0))
         f = HTTP_FAULT_PARSER;
     if (f)
         return fail(r, f);
