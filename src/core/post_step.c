@@ -69,7 +69,7 @@ void post_store_lane(struct bridge *b, struct effects *out, struct guest *g)
     g->row_at = b->now;
     g->lane->row_due = false;
     store_row(out, &(struct row){.kind = ROW_LANE,
-                                 .adapter = str_c(g->name),
+                                 .adapter = arena_dup(out->arena, str_c(g->name)), // it may be retired in this step
                                  .trimmed = l->trimmed,
                                  .settled = l->settled,
                                  .number = l->settled,
