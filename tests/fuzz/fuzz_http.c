@@ -113,7 +113,7 @@ static void read_all(struct str in, struct str cuts, struct strbuf *out)
     strbuf_init(&r.body, BODY_MAX);
     http_reader_init(&r.reader, &limits, on_body, &r.body);
     for (size_t at = 0, i = 0; at < in.n && !r.over; i++) {
-        size_t n = cuts.n ? 1 + (unsigned char)cuts.p[i % cuts.n] % 64 : in.n;
+        size_t n = cuts.n ? 1U + (unsigned char)cuts.p[i % cuts.n] % 64 : in.n;
         feed(&r, str_sub(in, at, at + n));
         at += n;
     }
