@@ -136,8 +136,9 @@ struct webhook_outcome {
     struct str warning;                    // for the log: why a template gave way, what was not read; may be empty
     bool wait;                             // the sender wants the message in the answer (discord's ?wait=true)
     struct webhook_post *posts;            // in order
-    size_t count; // 0 only with a problem, a handshake, or an event that says nothing ("status" of a stream)
-    bool generic; // the payload was not of the profile's shape
+    size_t count;    // 0 only with a problem, a handshake, or an event that says nothing ("status" of a stream)
+    struct str echo; // members of the answer that repeat the request; for webhook_profile_success()
+    bool generic;    // the payload was not of the profile's shape
 };
 
 // The profile that reads this request: the configured one, or the one that the path names where the configured one lets
