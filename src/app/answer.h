@@ -5,7 +5,7 @@
 #include "base/arena.h"
 #include "base/strbuf.h"
 
-enum { ANSWER_COLUMNS = 12 };
+enum { ANSWER_COLUMNS = 16 };
 
 struct answer_part;
 

@@ -245,6 +245,47 @@ static void check_groups(const struct conf_value *groups, struct conf_report *re
         check_group(g, report);
 }
 
+static void check_room(const struct conf_value *v, struct conf_report *report)
+{
+    struct arena scratch;
+    struct jid jid;
+    arena_init(&scratch, 0);
+    if (jid_parse(&scratch, conf_str(v), &jid) || !jid.local.n || jid.resource.n)
+        conf_fail(report, v, "'" STR_FMT "' is no address of a room, such as ops@conference.example.org",
+                  STR_ARG(conf_str(v)));
+    arena_finish(&scratch);
+}
+
+static const struct conf_item room_schema[] = {
+    {.name = "room",
+     .type = CONF_STR,
+     .check = check_room,
+     .doc = "Address of the room. Without it: what is said here holds for all rooms that have no entry of their own.",
+     .example = "ops@conference.example.org"},
+    {.name = "password",
+     .type = CONF_SECRET,
+     .doc = "Password of the room: `file:/path`, `env:NAME`, `credential:NAME`, or the password itself.",
+     .example = "file:/etc/spandrel/room-password"},
+    {.name = "create",
+     .type = CONF_BOOL,
+     .dflt = "false",
+     .doc = "If the room is not there, it is made, as its service makes rooms. Otherwise messages to it wait."},
+    {.name = "guests",
+     .type = CONF_INT,
+     .min = 1,
+     .max = 1000,
+     .dflt = "30",
+     .doc = "How many contacts of ours are in it at once. Each is sent a copy of all that is said there; when there is "
+            "no room, who was silent longest leaves."},
+    {.name = "idle",
+     .type = CONF_SPAN,
+     .min = 1000,
+     .max = 2592000000,
+     .dflt = "1h",
+     .doc = "Who has said nothing for so long leaves, where another contact of ours stays."},
+    {.name = NULL},
+};
+
 const struct conf_item app_schema[] = {
     {.name = "state",
      .type = CONF_PATH,
@@ -279,6 +320,11 @@ const struct conf_item app_schema[] = {
             "contact decides it. Rights: see, read, "
             "send, command, register, admin, or all (but admin).",
      .example = "[allow see read send register to example.org, allow command to @family on mqtt]"},
+    {.name = "rooms",
+     .type = CONF_LIST,
+     .of = CONF_MAP,
+     .sub = room_schema,
+     .doc = "Rooms of the XMPP server, or others, that contacts enter to say something there (webhooks)."},
     {.name = "log", .type = CONF_MAP, .sub = log_schema, .doc = "Logging, to standard error."},
     {.name = "control", .type = CONF_MAP, .sub = control_schema, .flags = CONF_RESTART, .doc = "The control socket."},
     {.name = "retention",
@@ -296,6 +342,7 @@ const struct conf_item app_control_schema[] = {
     {.name = "admins", .type = CONF_ANY},
     {.name = "groups", .type = CONF_ANY},
     {.name = "access", .type = CONF_ANY},
+    {.name = "rooms", .type = CONF_ANY},
     {.name = "log", .type = CONF_ANY},
     {.name = "retention", .type = CONF_ANY},
     {.name = NULL},

@@ -89,6 +89,29 @@ static void take_groups(const struct conf_value *config, struct arena *a, struct
     out->group_count = n;
 }
 
+// Addresses are prepared, as those that adapters name are.
+static struct str room_text(const struct conf_value *room, struct arena *a)
+{
+    struct jid jid;
+    struct str text = conf_str(conf_get(room, "room"));
+    return text.n && !jid_parse(a, text, &jid) ? jid_format_bare(a, &jid) : STR_NONE;
+}
+
+static void take_rooms(const struct conf_value *config, struct arena *a, struct bridge_config *out)
+{
+    const struct conf_value *rooms = conf_get(config, "rooms");
+    struct bridge_venue *v = arena_zalloc(a, conf_count(rooms) + 1, sizeof *v);
+    size_t n = 0, at = 0;
+    for (const struct conf_value *r; (r = conf_each(rooms, &at));)
+        v[n++] = (struct bridge_venue){.room = room_text(r, a),
+                                       .password = conf_str(conf_get(r, "password")),
+                                       .create = conf_bool(conf_get(r, "create")),
+                                       .cap = (unsigned)conf_int(conf_get(r, "guests")),
+                                       .idle = conf_int(conf_get(r, "idle"))};
+    out->venues = v;
+    out->venue_count = n;
+}
+
 // Another one after each start of the machine; none in scenarios, whose machine never stops.
 static struct str boot_id(struct hub *h, struct arena *a)
 {
@@ -108,6 +131,7 @@ void hub_bridge_config(struct hub *h, const struct conf_value *config, struct ar
     take_adapters(h, config, a, out);
     take_rules(config, a, out);
     take_groups(config, a, out);
+    take_rooms(config, a, out);
 }
 
 static void drop_admins(struct hub *h)

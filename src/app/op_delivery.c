@@ -15,6 +15,8 @@ static struct str lane_state(struct arena *a, const struct lane_view *l)
     struct str text = STR("nothing waits");
     if (!l->up && (l->queued || l->later))
         text = STR("waits for the XMPP server");
+    else if (l->room.n && l->queued)
+        text = l->in_flight ? STR("is being said") : STR("waits: 'rooms' tells for what");
     else if (l->queued > l->held)
         text = STR("is being delivered");
     else if (l->queued)
@@ -31,17 +33,35 @@ static struct str lane_state(struct arena *a, const struct lane_view *l)
 enum err op_queue(struct operation_call *c, struct errmsg *msg)
 {
     (void)msg;
-    static const char *const columns[] = {"adapter", "queued", "bytes",   "oldest_s", "in_flight", "held", "retrying",
-                                          "settled", "dead",   "expired", "accepted", "state",     NULL};
+    static const char *const columns[] = {"adapter",  "room",      "contact",  "queued",   "bytes",
+                                          "oldest_s", "in_flight", "held",     "retrying", "settled",
+                                          "dead",     "expired",   "accepted", "state",    NULL};
     struct arena *a = &c->answer->arena;
     answer_table(c->answer, "queue", columns);
     struct lane_view l;
     for (size_t at = 0; bridge_next_lane(c->hub->bridge, &at, &l);)
         answer_row(c->answer,
-                   (struct str[]){l.adapter, number(a, l.queued), number(a, l.bytes),
+                   (struct str[]){l.adapter, l.room, l.local, number(a, l.queued), number(a, l.bytes),
                                   number(a, (uint64_t)(l.oldest / 1000)), number(a, l.in_flight), number(a, l.held),
                                   number(a, l.retrying), number(a, l.settled), number(a, l.dead), number(a, l.expired),
                                   number(a, l.accepted), lane_state(a, &l)});
+    return ERR_OK;
+}
+
+enum err op_rooms(struct operation_call *c, struct errmsg *msg)
+{
+    (void)msg;
+    static const char *const columns[] = {"room", "contact", "nick", "state", "next_s", "queued", "why", NULL};
+    struct arena *a = &c->answer->arena;
+    answer_table(c->answer, "rooms", columns);
+    struct guest_view g;
+    for (size_t at = 0; bridge_next_guest(c->hub->bridge, &at, &g);) {
+        bool waits = g.next != INT64_MAX && !g.in;
+        answer_row(c->answer,
+                   (struct str[]){g.room, arena_printf(a, STR_FMT "@" STR_FMT, STR_ARG(g.local), STR_ARG(g.domain)),
+                                  g.nick, str_c(g.state), waits ? number(a, (uint64_t)(g.next / 1000)) : STR_NONE,
+                                  number(a, g.queued), g.why});
+    }
     return ERR_OK;
 }
 
@@ -205,8 +225,10 @@ enum err op_trace(struct operation_call *c, struct errmsg *msg)
     bool found = false;
     struct trace_view t;
     for (size_t at = 0; bridge_trace(c->hub->bridge, c->args[0], &at, &t); found = true)
-        answer_say(c->answer, "Record %" PRIu64 " of adapter " STR_FMT ", accepted %" PRId64 " s ago: it %s.", t.record,
-                   STR_ARG(t.adapter), t.age / 1000, trace_text(t.state));
+        answer_say(c->answer,
+                   "Record %" PRIu64 " of adapter " STR_FMT "%s" STR_FMT ", accepted %" PRId64 " s ago: it %s.",
+                   t.record, STR_ARG(t.adapter), t.room.n ? ", for the room " : "", STR_ARG(t.room), t.age / 1000,
+                   t.room.n && t.state == TRACE_SETTLED ? "was said there" : trace_text(t.state));
     found = trace_letters(c, c->args[0]) || found;
     if (found)
         return ERR_OK;
@@ -248,9 +270,21 @@ static void explain_contact(struct operation_call *c, const struct identity_view
     explain_links(c, id);
     struct lane_view l;
     for (size_t at = 0; bridge_next_lane(c->hub->bridge, &at, &l);) {
-        if (str_eq(l.adapter, id->resource))
+        if (!l.room.n && str_eq(l.adapter, id->resource))
             answer_say(c->answer, "Of its adapter's messages %zu are not delivered yet: " STR_FMT ".", l.queued,
                        STR_ARG(lane_state(a, &l)));
+    }
+}
+
+static void explain_rooms(struct operation_call *c, const struct identity_view *id)
+{
+    struct guest_view g;
+    for (size_t at = 0; bridge_next_guest(c->hub->bridge, &at, &g);) {
+        if (!str_eq(g.local, id->local) || !str_eq(g.domain, id->domain))
+            continue;
+        answer_say(c->answer, "In the room " STR_FMT " it is %s%s" STR_FMT "%s" STR_FMT "; %zu messages wait.",
+                   STR_ARG(g.room), g.state, g.in ? " as " : "", STR_ARG(g.in ? g.nick : STR_NONE), g.why.n ? ": " : "",
+                   STR_ARG(g.why), g.queued);
     }
 }
 
@@ -343,6 +377,7 @@ enum err op_explain(struct operation_call *c, struct errmsg *msg)
     if (c->args[1].n && jid_parse(a, c->args[1], &jid))
         return err_set(msg, ERR_BADJID, "'" STR_FMT "' is not a JID", STR_ARG(c->args[1]));
     explain_contact(c, &id);
+    explain_rooms(c, &id);
     if (c->args[1].n)
         explain_pair(c, &id, &jid);
     return ERR_OK;

@@ -35,6 +35,7 @@ enum err op_explain(struct operation_call *c, struct errmsg *msg);
 enum err op_queue(struct operation_call *c, struct errmsg *msg);
 enum err op_replay(struct operation_call *c, struct errmsg *msg);
 enum err op_retry(struct operation_call *c, struct errmsg *msg);
+enum err op_rooms(struct operation_call *c, struct errmsg *msg);
 enum err op_trace(struct operation_call *c, struct errmsg *msg);
 
 // The identity that `text` means to the caller: a JID, a localpart, a name (if but one has it), or what an adapter

@@ -194,7 +194,7 @@ const char *letter_state_name(enum letter_state state);
 enum trace { TRACE_UNKNOWN, TRACE_WAITS, TRACE_SENT, TRACE_HELD, TRACE_SETTLED };
 
 struct trace_view {
-    struct str adapter;
+    struct str adapter, room; // room: said in one elsewhere; else empty
     uint64_t record;
     enum trace state;
     int64_t age; // ms since it was accepted

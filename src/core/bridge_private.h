@@ -252,6 +252,8 @@ void guest_wish(struct bridge *b, struct effects *out, struct guest *g, struct s
 void guest_come(struct bridge *b, struct effects *out, struct guest *g);
 // True when it looks first whether it is still in.
 bool guest_verify(struct bridge *b, struct effects *out, struct guest *g);
+// A word to a guest alone, from an occupant of its room: its adapter hears it. False when it is none.
+bool guest_private(struct bridge *b, const struct event *ev, struct effects *out);
 bool guest_bounced(struct bridge *b, const struct event *ev, struct effects *out);
 bool guests_tick(struct bridge *b, struct effects *out); // false when the step is full
 int64_t guests_deadline(const struct bridge *b);

@@ -84,6 +84,8 @@ enum err deliver_accept(struct bridge *b, const struct event *ev, struct effects
     if (l->next - l->trimmed >= LANE_SPAN)
         return ERR_LIMIT;
     uint64_t number = lane_add(l, hash, record.body.n, b->now);
+    if (ev->flags & EVENT_TELL)
+        lane_want(l, number, record.id);
     if (number == l->loaded + 1 && lane_has_room(l))
         lane_put(l, &record, number);
     store_record(out, s, &record, number);
@@ -445,14 +447,32 @@ void deliver_link_down(struct bridge *b, uint16_t component)
 /* At the end of each step */
 
 // False when the step is full.
+static bool tell_settled(struct bridge *b, struct effects *out, const struct source *s)
+{
+    while (s->lane->reported < s->lane->settled) {
+        if (!effects_fit(out, 1))
+            return false;
+        char *id = lane_tell(s->lane);
+        if (id && s->number)
+            say_south(
+                b, out,
+                &(struct event){.kind = EV_SETTLED, .adapter = s->number, .id = arena_dup(out->arena, str_c(id))});
+        mem_free(id);
+    }
+    return true;
+}
+
+// False when the step is full.
 static bool work_source(struct bridge *b, struct effects *out, struct source *s)
 {
     struct lane *l = s->lane;
     struct window *w = &component_of(b, s->component)->window;
     size_t flying = w->count;
     enum progress p = DONE;
-    bool settled = lane_settle(l, b->now), trimmed = lane_trim(l, b->now);
-    l->row_due = l->row_due || settled || trimmed;
+    l->row_due = lane_settle(l, b->now) || l->row_due;
+    if (!tell_settled(b, out, s))
+        return false;
+    l->row_due = lane_trim(l, b->now) || l->row_due;
     if (may_send(b, s))
         p = pump(b, out, s, w);
     if (p == BLOCKED && w->count > flying) // the others first, when there is room again

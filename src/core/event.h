@@ -110,6 +110,7 @@ enum event_flag {
     EVENT_HIDDEN_BODY = 128,  // log no length, no body
     EVENT_AGAIN = 256,        // MESSAGE A: it may have been posted before, under this id
     EVENT_RETRACT = 512,      // MESSAGE A, SAY n: `replace` is taken back (XEP-0424)
+    EVENT_TELL = 2048,        // MESSAGE A to people, durable: the adapter wants SETTLED; of rooms it gets one anyway
     EVENT_SUBJECT = 1024,     // HEARD N: the room's subject, in `body`; it ends what the room tells who enters
 };
 
@@ -194,7 +195,7 @@ struct event {
     struct str reply;   // MESSAGE A, SAY n: the room's id of what it answers, where it cannot correct (XEP-0461), or of
                         // what it takes back; HEARD, SETTLED: the id that the room gave it (XEP-0359)
     unsigned marks;     // ENTERED, LEFT: enum mark
-    enum affiliation affiliation; // ENTERED
+    enum affiliation affiliation; // ENTERED; MESSAGE a from an occupant of a room elsewhere, to our guest there alone
     enum role role;               // ENTERED
 
     struct str blob; // STATE: under `key`; bytes of a file

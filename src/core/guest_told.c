@@ -152,6 +152,25 @@ void heard_in(struct bridge *b, const struct event *ev, struct effects *out)
         guest_look_back(b, out, g, true);
 }
 
+bool guest_private(struct bridge *b, const struct event *ev, struct effects *out)
+{
+    struct guest *g = guest_met(b, ev);
+    if (!g)
+        return false;
+    const struct person *p = venue_person(g->venue, ev->user.resource);
+    struct event ask = *ev;
+    ask.affiliation = p ? p->affiliation : AFFILIATION_NONE;
+    ask.type = MESSAGE_CHAT;
+    if (ev->type == MESSAGE_GROUPCHAT || str_empty(ev->user.resource) || str_empty(ev->body) ||
+        speaker(g->venue, ev->user.resource))
+        return true; // of no use, or of ours
+    if (b->stopping || (ev->flags & EVENT_ENCRYPTED))
+        bounce(b, out, ev, EV_MESSAGE, ERR_NOTACCEPTABLE, STR("what is encrypted end to end cannot be read here"));
+    else
+        ask_adapter(b, &ask, out, identity_at(&b->map.identities, g->identity), RIGHT_SEE | RIGHT_SEND);
+    return true;
+}
+
 /* Refusals */
 
 enum then { THEN_PARK, THEN_BACK_OFF, THEN_OTHER_NICK, THEN_PLAIN_NICK };

@@ -47,18 +47,6 @@ static void drop_records(struct lane *l)
     drop_targets(l);
 }
 
-void lane_destroy(struct lane *l)
-{
-    if (!l)
-        return;
-    drop_records(l);
-    index_finish(&l->by_id);
-    mem_free(l->resume);
-    mem_free(l->ring);
-    mem_free(l->parked);
-    mem_free(l);
-}
-
 /* Entries */
 
 uint64_t lane_hash(struct str id)
@@ -80,6 +68,20 @@ static struct lane_entry *slot(const struct lane *l, uint64_t number)
 struct lane_entry *lane_entry(const struct lane *l, uint64_t number)
 {
     return number > l->trimmed && number < l->next && slot(l, number)->hash ? slot(l, number) : NULL;
+}
+
+void lane_destroy(struct lane *l)
+{
+    if (!l)
+        return;
+    drop_records(l);
+    for (uint64_t n = l->trimmed + 1; n < l->next; n++)
+        mem_free(slot(l, n)->tell);
+    index_finish(&l->by_id);
+    mem_free(l->resume);
+    mem_free(l->ring);
+    mem_free(l->parked);
+    mem_free(l);
 }
 
 static void grow(struct lane *l)
@@ -135,7 +137,7 @@ void lane_restored(struct lane *l, uint64_t fenced, int64_t now)
         slot(l, n)->ended = seconds(now);
     for (uint64_t n = l->settled + 1; n <= fenced; n++) // which append() did not count
         l->bytes += slot(l, n)->bytes;
-    l->fenced = l->settled;
+    l->fenced = l->reported = l->settled;
     lane_fenced(l, fenced, now);
     lane_rewind(l);
 }
@@ -278,7 +280,7 @@ bool lane_confirm(struct lane *l, uint64_t number, int64_t now)
         l->settled++;
         l->bytes -= slot(l, l->settled)->bytes;
     }
-    l->fenced = l->settled;
+    l->fenced = l->reported = l->settled;
     return l->settled > before;
 }
 
@@ -297,6 +299,8 @@ bool lane_settle(struct lane *l, int64_t now)
     for (uint64_t number = l->settled + 1; number <= l->holds[n - 1].number; number++)
         slot(l, number)->ended = seconds(now);
     l->settled = l->holds[n - 1].number;
+    if (!l->tells)
+        l->reported = l->settled;
     l->hold_count -= n;
     memmove(l->holds, l->holds + n, l->hold_count * sizeof *l->holds);
     return true;
@@ -309,9 +313,30 @@ static int64_t outlives(const struct lane *l)
     return any ? ((int64_t)slot(l, l->trimmed + 1)->ended + 1) * 1000 + LANE_KEPT_MS : INT64_MAX;
 }
 
+void lane_want(struct lane *l, uint64_t number, struct str id)
+{
+    slot(l, number)->tell = mem_dup(id.p, id.n);
+    l->tells++;
+}
+
+char *lane_tell(struct lane *l)
+{
+    while (l->reported < l->settled) {
+        l->reported++;
+        struct lane_entry *e = l->reported > l->trimmed && l->reported < l->next ? slot(l, l->reported) : NULL;
+        char *tell = e ? e->tell : NULL;
+        if (!tell)
+            continue;
+        e->tell = NULL;
+        l->tells--;
+        return tell;
+    }
+    return NULL;
+}
+
 static bool outlived(const struct lane *l, int64_t now)
 {
-    return l->trimmed < l->settled && (l->settled - l->trimmed > LANE_KEPT || outlives(l) <= now);
+    return l->trimmed < l->reported && (l->settled - l->trimmed > LANE_KEPT || outlives(l) <= now);
 }
 
 bool lane_trim(struct lane *l, int64_t now)

@@ -28,6 +28,7 @@ struct lane_entry { // what is known of every record that is not trimmed
     uint64_t hash;  // of its id; 0: there is none
     int64_t at;     // monotonic ms when it was accepted
     int64_t until;  // monotonic ms: its own deadline; 0: that of its lane
+    char *tell;     // owned: its id, where its adapter is to be told what became of it; else NULL
     uint64_t turn;  // in which order it was accepted, beside those of other lanes
     uint32_t bytes; // of its body
     uint32_t ended; // monotonic s when it was settled, or confirmed before those ahead of it were
@@ -49,7 +50,9 @@ struct lane_token { // of an adapter's post
 
 struct lane {
     uint64_t trimmed, settled, fenced, sent, loaded, next;
-    char *resume; // owned: the last user who got record fenced + 1, NULL for none
+    size_t tells;      // entries with `tell`
+    uint64_t reported; // of what is settled up to there its adapter was told
+    char *resume;      // owned: the last user who got record fenced + 1, NULL for none
     struct lane_entry *ring;
     size_t cap; // of the ring: a power of two
     struct index by_id;
@@ -119,6 +122,10 @@ bool lane_confirm(struct lane *l, uint64_t number, int64_t now);
 void lane_pass(struct lane *l);
 // Settles what was held long enough; true when that changed something.
 bool lane_settle(struct lane *l, int64_t now);
+// The adapter is to be told what becomes of the record, under this id.
+void lane_want(struct lane *l, uint64_t number, struct str id);
+// The next settled record of which its adapter is to be told, its id now the caller's; NULL: none.
+char *lane_tell(struct lane *l);
 // Drops what was kept long enough after it was settled; true when that changed something.
 bool lane_trim(struct lane *l, int64_t now);
 int64_t lane_deadline(const struct lane *l); // of settling and trimming; INT64_MAX: none

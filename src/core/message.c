@@ -58,6 +58,8 @@ void message_step(struct bridge *b, const struct event *ev, struct effects *out)
     unsigned rights;
     bool to_component = str_empty(ev->to.local);
     struct identity *id = seen(b, &ev->user, &ev->to, &rights);
+    if (guest_private(b, ev, out))
+        return;
     if (!id && !to_component)
         bounce(b, out, ev, EV_MESSAGE, ERR_NOTFOUND, STR_NONE);
     else if (id && id->kind == IDENTITY_ROOM)

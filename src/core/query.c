@@ -226,22 +226,70 @@ static void view_lane(const struct bridge *b, const struct source *s, struct lan
     out->full = deliver_full(s);
 }
 
+// The guest number `n`, over all rooms; NULL: there are fewer.
+static const struct guest *guest_number(const struct bridge *b, size_t n)
+{
+    for (struct list_node *v = b->venues.all.next; v != &b->venues.all; v = v->next) {
+        const struct venue *venue = CONTAINER_OF(v, struct venue, node);
+        if (n >= venue->guest_count) {
+            n -= venue->guest_count;
+            continue;
+        }
+        struct list_node *it = venue->guests.next;
+        while (n--)
+            it = it->next;
+        return CONTAINER_OF(it, struct guest, node);
+    }
+    return NULL;
+}
+
+static void view_posts(const struct bridge *b, const struct guest *g, struct lane_view *out)
+{
+    const struct lane *l = g->lane;
+    const struct lane_entry *oldest = lane_entry(l, l->settled + 1);
+    const struct venue *v = g->venue;
+    *out = (struct lane_view){
+        .adapter = str_c(b->sources[g->source].name),
+        .room = str_c(v->room),
+        .local = identity_part(identity_at(&b->map.identities, g->identity), PART_LOCAL),
+        .component = v->component,
+        .up = component_up(b, v->component),
+        .queued = lane_queued(l),
+        .bytes = l->bytes,
+        .accepted = l->next - 1,
+        .settled = l->settled - (l->dead + l->expired),
+        .dead = l->dead,
+        .expired = l->expired,
+        .oldest = oldest ? b->now - oldest->at : 0,
+    };
+    for (size_t i = 0; i < v->flight_count; i++)
+        out->in_flight += v->flights[i].guest == g;
+}
+
+static bool view_source(const struct bridge *b, const struct source *s, struct lane_view *out)
+{
+    if (!s->lane && !s->later_count && !s->later_lost)
+        return false;
+    *out = (struct lane_view){.adapter = str_c(s->name),
+                              .component = s->component,
+                              .later = s->later_count,
+                              .later_lost = s->later_lost,
+                              .up = component_up(b, s->component)};
+    if (s->lane)
+        view_lane(b, s, out);
+    return true;
+}
+
 bool bridge_next_lane(const struct bridge *b, size_t *at, struct lane_view *out)
 {
     while (++*at < b->source_count) {
-        const struct source *s = &b->sources[*at];
-        if (!s->lane && !s->later_count && !s->later_lost)
-            continue;
-        *out = (struct lane_view){.adapter = str_c(s->name),
-                                  .component = s->component,
-                                  .later = s->later_count,
-                                  .later_lost = s->later_lost,
-                                  .up = component_up(b, s->component)};
-        if (s->lane)
-            view_lane(b, s, out);
-        return true;
+        if (view_source(b, &b->sources[*at], out))
+            return true;
     }
-    return false;
+    const struct guest *g = guest_number(b, *at - b->source_count);
+    if (g)
+        view_posts(b, g, out);
+    return g != NULL;
 }
 
 bool bridge_next_letter(const struct bridge *b, uint64_t *at, struct letter_view *out)
@@ -285,18 +333,28 @@ static enum trace trace_state(const struct lane *l, uint64_t record)
     return record <= l->sent ? TRACE_SENT : TRACE_WAITS;
 }
 
+static bool trace_in(const struct bridge *b, const struct lane *l, struct str id, struct trace_view *out)
+{
+    uint64_t record = l ? lane_find(l, lane_hash(id)) : 0;
+    if (!record)
+        return false;
+    out->record = record;
+    out->state = lane_entry(l, record)->ended ? TRACE_SETTLED : trace_state(l, record);
+    out->age = b->now - lane_entry(l, record)->at;
+    return true;
+}
+
 bool bridge_trace(const struct bridge *b, struct str id, size_t *at, struct trace_view *out)
 {
     while (++*at < b->source_count) {
-        const struct source *s = &b->sources[*at];
-        uint64_t record = s->lane ? lane_find(s->lane, lane_hash(id)) : 0;
-        if (!record)
-            continue;
-        *out = (struct trace_view){.adapter = str_c(s->name),
-                                   .record = record,
-                                   .state = trace_state(s->lane, record),
-                                   .age = b->now - lane_entry(s->lane, record)->at};
-        return true;
+        *out = (struct trace_view){.adapter = str_c(b->sources[*at].name)};
+        if (trace_in(b, b->sources[*at].lane, id, out))
+            return true;
+    }
+    for (const struct guest *g; (g = guest_number(b, *at - b->source_count)); ++*at) {
+        *out = (struct trace_view){.adapter = str_c(b->sources[g->source].name), .room = str_c(g->venue->room)};
+        if (trace_in(b, g->lane, id, out))
+            return true;
     }
     return false;
 }
