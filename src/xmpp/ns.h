@@ -8,7 +8,6 @@
 #define NS_DISCO_INFO "http://jabber.org/protocol/disco#info"     // 0030
 #define NS_DISCO_ITEMS "http://jabber.org/protocol/disco#items"   // 0030
 #define NS_MUC "http://jabber.org/protocol/muc"                   // 0045
-#define NS_MUC_OWNER "http://jabber.org/protocol/muc#owner"       // 0045
 #define NS_MUC_USER "http://jabber.org/protocol/muc#user"         // 0045
 #define NS_MUC_OWNER "http://jabber.org/protocol/muc#owner"       // 0045
 #define NS_COMMANDS "http://jabber.org/protocol/commands"         // 0050
