@@ -321,12 +321,37 @@ static void so_much_and_no_more(void **state)
             result(&q, "a", ARCHIVED);
             heard += h->event_count;
         }
+        assert_int_equal(heard, (page + 1) * CATCHUP_PAGE);
         (void)snprintf(end, sizeof end, FIN("", "<last>l%d</last>"), page);
         page_end(&q, end);
     }
     assert_int_equal(heard, CATCHUP_MAX);
     assert_caught_up(h, ERR_LIMIT);
     assert_string_equal(harness_output(h), "");
+}
+
+// A service may give less at once; of the last page no more is asked for and taken than is left.
+static void so_much_and_no_more_in_small_pages(void **state)
+{
+    struct harness *h = *state;
+    struct query q = catchup(h, 0);
+    enum { SMALL = 30, LEFT = CATCHUP_MAX % SMALL };
+    for (int page = 0; page <= CATCHUP_MAX / SMALL; page++) {
+        size_t heard = 0;
+        char end[256];
+        if (page)
+            (void)sent_attr(h, "id", q.id);
+        bool last = page == CATCHUP_MAX / SMALL;
+        assert_int_equal(strstr(h->out.p, "<max>20</max>") != NULL, last);
+        for (int i = 0; i < SMALL; i++) {
+            result(&q, "a", ARCHIVED);
+            heard += h->event_count;
+        }
+        assert_int_equal(heard, last ? LEFT : SMALL);
+        (void)snprintf(end, sizeof end, FIN("", "<last>l%d</last>"), page);
+        page_end(&q, end);
+    }
+    assert_caught_up(h, ERR_LIMIT);
 }
 
 static void archives_that_have_no_end(void **state)
@@ -464,6 +489,7 @@ int main(void)
         TEST(everything_without_a_stamp),
         TEST(pages_follow_each_other),
         TEST(so_much_and_no_more),
+        TEST(so_much_and_no_more_in_small_pages),
         TEST(archives_that_have_no_end),
         TEST(rooms_without_an_archive),
         TEST(results_of_others_count_for_nothing),

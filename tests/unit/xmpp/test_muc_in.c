@@ -436,8 +436,9 @@ static void what_is_too_long_is_cut_or_dropped(void **state)
     long_id[sizeof long_id - 1] = '\0';
     (void)snprintf(text, sizeof text,
                    "<message type='groupchat' id='%s' " OCCUPANT(
-                       "al") ">" BODY "<stanza-id xmlns='urn:xmpp:sid:0' by='den@rooms.example' id='%s'/></message>",
-                   long_id, long_id);
+                       "al") ">" BODY "<stanza-id xmlns='urn:xmpp:sid:0' by='den@rooms.example' id='%s'/>"
+                             "<replace xmlns='urn:xmpp:message-correct:0' id='%s'/></message>",
+                   long_id, long_id, long_id);
     assert_string_equal(harness_ask(&h, text), "");
     assert_int_equal(h.event_count, 1);
     assert_int_equal(h.events[0]->id.n + h.events[0]->reply.n + h.events[0]->replace.n, 0);
