@@ -64,6 +64,43 @@ async def test_what_it_does_not_answer_costs_no_place(xmpp, echo):
         await bob.expect_none(kind="presence", type="unavailable", frm=f"{room}/Echo")
 
 
+def admin(nick, attributes):
+    return f"<query xmlns='http://jabber.org/protocol/muc#admin'><item nick='{nick}' {attributes}><reason>a test</reason></item></query>"
+
+
+async def test_a_nick_that_is_taken(xmpp, echo):
+    room = f"twins@{xmpp.rooms}"
+    async with Client(xmpp, "alice") as alice:
+        await alice.make_room(room, "Echo")
+        heard = await told(echo, alice, room, "which one?")
+        assert heard["from"] != f"{room}/Echo" and heard["from"].bare == room
+
+
+async def test_who_is_thrown_out_stays_out(xmpp, echo):
+    room = f"club@{xmpp.rooms}"
+    async with Client(xmpp, "alice") as alice:
+        await alice.make_room(room, "al")
+        await told(echo, alice, room, "good evening")
+        assert (await alice.request(room, admin("Echo", "role='none'"), "set"))["type"] == "result"
+        await alice.expect(kind="presence", type="unavailable", frm=f"{room}/Echo")
+        alice.inbox.clear()
+        alice.say(contact(echo), f"tell {room} me again")
+        await alice.through(echo.domain)
+        await alice.expect_none(kind="presence", frm=f"{room}/Echo")
+
+
+async def test_words_wait_for_a_voice(xmpp, echo):
+    room = f"court@{xmpp.rooms}"
+    async with Client(xmpp, "alice") as alice:
+        await alice.make_room(room, "al", moderatedroom=True)
+        alice.say(contact(echo), f"tell {room} may I?")
+        await alice.expect(kind="presence", frm=f"{room}/Echo")
+        await alice.through(echo.domain)
+        await alice.expect_none(kind="message", type="groupchat", body="may I?")
+        assert (await alice.request(room, admin("Echo", "role='participant'"), "set"))["type"] == "result"
+        assert (await alice.expect(kind="message", type="groupchat", body="may I?"))["from"] == f"{room}/Echo"
+
+
 async def test_a_restart_of_the_server(xmpp, echo):
     room = f"attic@{xmpp.rooms}"
     async with Client(xmpp, "alice") as alice:
