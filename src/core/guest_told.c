@@ -146,7 +146,9 @@ void heard_in(struct bridge *b, const struct event *ev, struct effects *out)
         g->heard = b->now;
     if (who && post_reflected(b, out, who, ev))
         return;
-    if (!who && ev->user.resource.n && !(ev->flags & (EVENT_SNAPSHOT | EVENT_SUBJECT)))
+    bool learns = g->state == GUEST_ENTERING || g->state == GUEST_LEARNING || g->state == GUEST_ASKING;
+    bool past = (ev->flags & EVENT_SNAPSHOT) && learns; // at other times an occupant may have forged that
+    if (!who && ev->user.resource.n && !past && !(ev->flags & EVENT_SUBJECT))
         g->venue->last.guest = NULL;
     if ((ev->flags & EVENT_SUBJECT) && g->state == GUEST_LEARNING)
         guest_look_back(b, out, g, true);
