@@ -8,8 +8,9 @@
 #include "net/http_private.h"
 
 #include "base/mem.h"
+#include "base/utf8.h"
 
-enum { ANSWER_MAX = STREAM_PENDING_MAX, PROBLEM_MAX = 8192, PROBLEM_HEADERS_MAX = 16, SCRATCH_KEEP = 65536 };
+enum { ANSWER_MAX = STREAM_PENDING_MAX, PROBLEM_MAX = 8192, SCRATCH_KEEP = 65536 };
 
 struct http_exchange *http_exchange_create(struct http_conn *c, struct http_message *m)
 {
@@ -148,13 +149,13 @@ void http_exchange_answer(struct http_exchange *x, int status, const struct http
 void http_exchange_problem(struct http_exchange *x, int status, const char *type, struct str detail,
                            const struct http_header *headers, size_t count)
 {
-    struct http_header all[PROBLEM_HEADERS_MAX + 1] = {{STR("Content-Type"), STR("application/problem+json")}};
+    struct http_header all[HTTP_PROBLEM_HEADERS_MAX + 1] = {{STR("Content-Type"), STR("application/problem+json")}};
     struct strbuf body;
-    size_t n = count < PROBLEM_HEADERS_MAX ? count : PROBLEM_HEADERS_MAX;
+    size_t n = count < HTTP_PROBLEM_HEADERS_MAX ? count : HTTP_PROBLEM_HEADERS_MAX;
     if (n)
         memcpy(all + 1, headers, n * sizeof *headers);
     strbuf_init(&body, PROBLEM_MAX);
-    http_problem_body(&body, status, type, str_sub(detail, 0, PROBLEM_MAX / 8));
+    http_problem_body(&body, status, type, utf8_cut(detail, HTTP_DETAIL_MAX));
     http_exchange_answer(x, status, all, n + 1, strbuf_view(&body));
     strbuf_finish(&body);
 }

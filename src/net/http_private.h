@@ -35,7 +35,7 @@ struct http_server {
     size_t port_count;
     struct list_node conns;
     struct list_node refusals; // connections that are told so and closed
-    unsigned refusal_count;
+    unsigned refusal_count, refusals_max;
     struct map sources; // of struct http_source_slot, by the first bytes of its key
     struct http_server_stats stats;
     struct strbuf scratch; // heads of answers

@@ -127,7 +127,7 @@ static void refuse(struct http_server *s, struct stream *stream, bool tls)
     const struct http_header headers[] = {{STR("Content-Type"), STR("application/problem+json")},
                                           {STR("Retry-After"), STR("5")}};
     s->stats.refused++;
-    if (tls || s->refusal_count >= REFUSALS_MAX) {
+    if (tls || s->refusal_count >= s->refusals_max) {
         stream_reset(stream);
         return;
     }
@@ -229,11 +229,24 @@ static void close_listeners(struct http_server *s)
 
 // --- life ---
 
+// The rest of the process needs files too: the links to servers and brokers go before connections that anyone may open.
+static void leave_files(struct http_server *s)
+{
+    struct rlimit files;
+    struct http_server_limits *l = &s->config.limits;
+    s->refusals_max = REFUSALS_MAX;
+    if (getrlimit(RLIMIT_NOFILE, &files) || files.rlim_cur >= (rlim_t)l->connections + SPARE_FILES)
+        return;
+    rlim_t spare = files.rlim_cur < 2 * SPARE_FILES ? files.rlim_cur / 2 : SPARE_FILES;
+    l->connections = (unsigned)(files.rlim_cur - spare);
+    if (s->refusals_max > spare / 4)
+        s->refusals_max = (unsigned)(spare / 4);
+}
+
 #define LIMIT_DEFAULT(l, name) (l)->name = (l)->name ? (l)->name : defaults.name
 
 static void set_limits(struct http_server_limits *l)
 {
-    struct rlimit files;
     LIMIT_DEFAULT(l, head);
     LIMIT_DEFAULT(l, target);
     LIMIT_DEFAULT(l, headers);
@@ -249,9 +262,6 @@ static void set_limits(struct http_server_limits *l)
     l->head = l->head < LIMIT_HEAD ? l->head : LIMIT_HEAD;
     l->target = l->target < l->head ? l->target : l->head;
     l->headers = l->headers < LIMIT_FIELDS ? l->headers : LIMIT_FIELDS;
-    if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur > 2 * SPARE_FILES &&
-        l->connections > files.rlim_cur - SPARE_FILES)
-        l->connections = (unsigned)(files.rlim_cur - SPARE_FILES);
 }
 
 static void on_farewell(void *ud)
@@ -259,6 +269,7 @@ static void on_farewell(void *ud)
     struct http_server *s = ud;
     void (*stopped)(void *) = s->stopped;
     s->stopped = NULL;
+    timer_set(&s->grace, INT64_MAX);
     if (stopped)
         stopped(s->stopped_ud); // may destroy the server
 }
@@ -282,6 +293,7 @@ struct http_server *http_server_create(struct loop *l, const struct http_server_
     s->log = log;
     s->date_at = -1;
     set_limits(&s->config.limits);
+    leave_files(s);
     list_init(&s->conns);
     list_init(&s->refusals);
     map_init(&s->sources);

@@ -97,7 +97,9 @@ void *http_exchange_ud(const struct http_exchange *x);
 void http_exchange_answer(struct http_exchange *x, int status, const struct http_header *headers, size_t count,
                           struct str body);
 // The same with an RFC 9457 body: {"type":"about:blank","title":"Not Found","status":404,"detail":...}. `type` may be
-// NULL for about:blank, `detail` is UTF-8 and may be empty.
+// NULL for about:blank; `detail` is UTF-8, may be empty and is cut at HTTP_DETAIL_MAX bytes; of the headers no more
+// than HTTP_PROBLEM_HEADERS_MAX are taken.
+enum { HTTP_DETAIL_MAX = 1024, HTTP_PROBLEM_HEADERS_MAX = 16 };
 void http_exchange_problem(struct http_exchange *x, int status, const char *type, struct str detail,
                            const struct http_header *headers, size_t count);
 
@@ -145,7 +147,8 @@ enum err http_server_listen_unix(struct http_server *s, const char *path, unsign
 // Accepts no more, closes what is idle, answers what is under way with "Connection: close"; what is left after
 // `grace_ms` is reset (gone() says so). `stopped` comes once, when the last connection is closed, never from inside.
 void http_server_stop(struct http_server *s, int64_t grace_ms, void (*stopped)(void *ud), void *ud);
-// At once and without another callback: exchanges that are not answered are gone. NULL is fine.
+// At once and without another callback: exchanges that are not answered are gone. Not from inside a handler, but from
+// stopped(). NULL is fine.
 void http_server_destroy(struct http_server *s);
 
 struct http_server_stats { // since the start, but for the first two

@@ -138,6 +138,38 @@ static void its_own_errors_are_problems(void **state)
     json_decref(problem);
 }
 
+// A detail that is too long is cut between characters.
+static size_t head_problem(void *ud, struct http_exchange *x)
+{
+    const struct http_header header = {STR("X-A"), STR("b")};
+    char detail[2 * HTTP_DETAIL_MAX + 1];
+    (void)ud;
+    detail[0] = 'x';
+    for (size_t i = 0; i < HTTP_DETAIL_MAX; i++)
+        memcpy(detail + 1 + 2 * i, "\xc3\xa9", 2);
+    http_exchange_problem(x, 409, "https://example.org/p", (struct str){detail, sizeof detail}, &header, 1);
+    return 0;
+}
+
+static void handlers_have_problems_too(void **state)
+{
+    struct fixture *f = *state;
+    static const struct http_handler handler = {.head = head_problem};
+    struct errmsg msg;
+    f->rig->server = http_server_create(f->rig->loop, &f->rig->config, &handler, f->rig, NULL);
+    assert_int_equal(http_server_listen(f->rig->server, "127.0.0.1", 0, NULL, &f->rig->port, &msg), ERR_OK);
+    struct client *c = start(f, STR("GET / HTTP/1.1\r\n" CLOSE), script_all);
+    rig_run(f->rig);
+    struct reply reply = only_reply(c, false);
+    assert_int_equal(reply.status, 409);
+    assert_true(str_find_str(reply.head, STR("\r\nX-A: b\r\n")) > 0);
+    json_t *problem = json_read(reply.body, 4096, &msg);
+    assert_non_null(problem);
+    assert_true(str_eq_c(json_member_str(problem, "type"), "https://example.org/p"));
+    assert_int_equal(json_member_str(problem, "detail").n, HTTP_DETAIL_MAX - 1);
+    json_decref(problem);
+}
+
 static void keep_alive_is_said_to_http_1_0(void **state)
 {
     struct fixture *f = *state;
@@ -431,6 +463,7 @@ int main(void)
         TEST(without_content_there_is_no_length),
         TEST(every_answer_is_dated_and_names_no_software),
         TEST(its_own_errors_are_problems),
+        TEST(handlers_have_problems_too),
         TEST(keep_alive_is_said_to_http_1_0),
         TEST(a_trusted_proxy_names_the_source),
         TEST(a_stranger_names_nobody),
