@@ -209,8 +209,8 @@ static const struct {
     {405, "invalid_request", 0, 40501, "Method Not Allowed"},
     {410, "channel_is_archived", 10015, 41001, "Gone"},
     {413, "invalid_payload", 40005, 41301, "Payload Too Large"},
-    {415, "invalid_payload", 50109, 40024, "Unsupported Media Type"},
-    {422, "no_text", 50006, 40024, "Unprocessable Entity"},
+    {415, "invalid_payload", 50109, 40000, "Unsupported Media Type"},
+    {422, "no_text", 50006, 40000, "Unprocessable Entity"},
     {429, "rate_limited", 0, 42901, "Too Many Requests"},
     {503, "rollup_error", 0, 50301, "Service Unavailable"},
 };

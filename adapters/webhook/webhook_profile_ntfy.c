@@ -71,22 +71,22 @@ static void set(struct reading *r, const char *member, struct str value)
     (void)json_object_set_new(r->json, member, json_stringn(value.n ? value.p : "", value.n));
 }
 
-// The query counts before headers; its names' case is ignored too.
+// Headers count before the query; the case of both is ignored.
 static void set_option(struct reading *r, const char *member, const char *const *names)
 {
+    for (size_t n = 0; n < 6 && names[n]; n++) {
+        struct str value = reading_header(r->in, names[n]);
+        if (!str_empty(value)) {
+            set(r, member, decode_header(r->a, utf8_cut(value, HEADER_MAX)));
+            return;
+        }
+    }
     for (size_t n = 0; n < 6 && names[n]; n++)
         for (size_t i = 0; i < r->query_count; i++)
             if (str_case_eq(r->query[i].name, str_c(names[n]))) {
                 set(r, member, utf8_cut(r->query[i].value, HEADER_MAX));
                 return;
             }
-    for (size_t n = 0; n < 6 && names[n]; n++) {
-        struct str value = reading_header(r->in, names[n]);
-        if (value.p && strlen(names[n]) > 1) {
-            set(r, member, decode_header(r->a, utf8_cut(value, HEADER_MAX)));
-            return;
-        }
-    }
 }
 
 static bool wanted(const json_t *v)

@@ -51,8 +51,9 @@ void say_value(struct say *s, struct str value)
 
 struct str say_oneline(struct arena *a, struct str text, size_t max)
 {
-    struct str part = styling_clean(a, utf8_cut(str_trim(text), 4 * max + 64)), word;
-    bool cut = part.n < str_trim(text).n;
+    struct str all = str_trim(text), part = utf8_cut(all, 4 * max + 64), word;
+    bool cut = part.n < all.n;
+    part = styling_clean(a, part);
     struct strbuf out;
     strbuf_init(&out, part.n + 1);
     while (str_word(&part, &word)) {

@@ -77,16 +77,18 @@ static void test_ntfy_headers(void **state)
     rig_finish(&r);
 }
 
-static void test_ntfy_query_counts_first(void **state)
+static void test_ntfy_headers_count_first(void **state)
 {
     (void)state;
     struct profile_rig r;
     rig_init(&r);
     rig_path(&r, "t");
-    rig_header(&r, "Title", "from the header");
     r.in.query = STR("t=from+the+query&md=1&message=**b**");
     rig_read(&r, "ntfy", STR_NONE);
     assert_str(body_of(&r), "*from the query*\n*b*");
+    rig_header(&r, "Title", "from the header");
+    rig_read(&r, "ntfy", STR_NONE);
+    assert_str(body_of(&r), "*from the header*\n*b*");
     r.in.query = STR_NONE;
     rig_read(&r, "ntfy", STR_NONE);
     assert_str(body_of(&r), "*from the header*\ntriggered");
@@ -180,7 +182,7 @@ int main(void)
         cmocka_unit_test(test_auto_finds_them),
         cmocka_unit_test(test_gotify_forms),
         cmocka_unit_test(test_ntfy_headers),
-        cmocka_unit_test(test_ntfy_query_counts_first),
+        cmocka_unit_test(test_ntfy_headers_count_first),
         cmocka_unit_test(test_ntfy_files),
         cmocka_unit_test(test_ntfy_bad_json),
         cmocka_unit_test(test_cloudevents_binary),
