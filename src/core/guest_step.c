@@ -227,9 +227,16 @@ static struct str wished(const struct bridge *b, struct effects *out, const stru
     return g->plain ? plain_nick(out->arena, wish) : wish;
 }
 
+static bool is_nick(struct effects *out, const struct venue *v, struct str nick)
+{
+    struct jid jid, room = venue_jid(v);
+    return nick.n && !jid_make(out->arena, room.local, room.domain, nick, &jid);
+}
+
 // A nick that nobody there has, as far as is known; false when too many are taken.
 static bool choose_nick(struct bridge *b, struct effects *out, struct guest *g)
 {
+    g->plain = g->plain || !is_nick(out, g->venue, wished(b, out, g));
     struct str wish = wished(b, out, g);
     for (; g->clashes <= GUEST_CLASHES; g->clashes++) {
         struct str nick = g->clashes ? arena_printf(out->arena, STR_FMT " %u", STR_ARG(wish), g->clashes + 1) : wish;
@@ -367,7 +374,10 @@ static void ask_archive(struct bridge *b, struct effects *out, struct guest *g)
 {
     struct event ev = guest_event(b, out, g, EV_CATCHUP);
     ev.stamp = since(b, g);
+    if (g->past > ev.stamp)
+        ev.stamp = g->past;
     guest_set_state(b, g, GUEST_ASKING);
+    g->asked = ev.stamp;
     ev.number = g->check = ++b->venues.serial;
     guest_look_at(b, g, b->now + GUEST_CHECK_MS * 2);
     say_north(b, out, &ev);
@@ -377,6 +387,7 @@ static void ask_archive(struct bridge *b, struct effects *out, struct guest *g)
 void guest_settle_in(struct bridge *b, struct effects *out, struct guest *g)
 {
     g->unsure = g->learned = false;
+    g->past = 0;
     post_again(b, g);
     bool mute = g->role == ROLE_VISITOR;
     guest_set_state(b, g, mute ? GUEST_MUTED : GUEST_IN);
@@ -464,8 +475,10 @@ void caught_up_in(struct bridge *b, const struct event *ev, struct effects *out)
     if (!g || g->state != GUEST_ASKING || g->check != ev->number)
         return;
     g->venue->archive_tried = true;
-    g->venue->archive = ev->err == ERR_OK;
-    if (!ev->err)
+    g->venue->archive = !ev->err || ev->err == ERR_LIMIT;
+    if (ev->err == ERR_LIMIT && g->past > g->asked) // it has more
+        ask_archive(b, out, g);
+    else if (g->venue->archive)
         guest_settle_in(b, out, g);
     else
         guest_look_back(b, out, g, g->learned);

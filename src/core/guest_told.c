@@ -144,6 +144,8 @@ void heard_in(struct bridge *b, const struct event *ev, struct effects *out)
     struct guest *who = speaker(g->venue, ev->user.resource);
     if (guest_is_in(g))
         g->heard = b->now;
+    if (g->state == GUEST_ASKING && ev->stamp > g->past)
+        g->past = ev->stamp;
     if (who && post_reflected(b, out, who, ev))
         return;
     bool learns = g->state == GUEST_ENTERING || g->state == GUEST_LEARNING || g->state == GUEST_ASKING;

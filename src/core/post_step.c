@@ -211,6 +211,7 @@ static void address(struct venue *v, struct guest *g, const struct extra *x, str
         say->replace = x->replace;
         say->reply = STR_NONE;
     } else {
+        say->nick = str_c(g->nick); // it answers itself
         v->last.guest = g;
         v->last.stay = g->stay;
         v->last.hash = lane_hash(id);

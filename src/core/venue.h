@@ -48,26 +48,27 @@ struct guest {
     uint32_t identity; // handle
     uint16_t source;
     enum guest_state state;
-    bool stored;      // there is a row that it is in
-    bool learned;     // it was told what was said while it was away
-    bool unsure;      // what it said last may not have arrived: look before saying it again
-    bool told;        // its adapter was told that it is parked
-    char *name;       // owned: of the lane: adapter, room and key
-    char *nick;       // owned: the one it has or asks for; NULL before
-    char *wish;       // owned: the one it is to have
-    char *reason;     // owned: in words, with `why`; NULL: none
-    enum err why;     // PARKED, MUTED: what the room said
-    unsigned clashes; // nicks that were taken
-    bool plain;       // the server refused the nick as it is: a plain one is tried
-    unsigned tries;   // since it was last in
-    unsigned misses;  // rounds without reflection
-    uint64_t check;   // number of the CHECK or CATCHUP that is out; 0: none
-    uint64_t stay;    // number of this stay: what was said in another cannot be corrected
-    int64_t at;       // monotonic ms: when its state is looked at; INT64_MAX: when something happens
-    int64_t heard;    // of the last sign that it is in
-    int64_t used;     // when it last said something
-    int64_t kicked;   // when it was kicked last
-    int64_t row_at;   // when its lane's row was written last
+    bool stored;         // there is a row that it is in
+    bool learned;        // it was told what was said while it was away
+    bool unsure;         // what it said last may not have arrived: look before saying it again
+    bool told;           // its adapter was told that it is parked
+    char *name;          // owned: of the lane: adapter, room and key
+    char *nick;          // owned: the one it has or asks for; NULL before
+    char *wish;          // owned: the one it is to have
+    char *reason;        // owned: in words, with `why`; NULL: none
+    enum err why;        // PARKED, MUTED: what the room said
+    unsigned clashes;    // nicks that were taken
+    bool plain;          // the server refused the nick as it is: a plain one is tried
+    unsigned tries;      // since it was last in
+    unsigned misses;     // rounds without reflection
+    uint64_t check;      // number of the CHECK or CATCHUP that is out; 0: none
+    uint64_t stay;       // number of this stay: what was said in another cannot be corrected
+    int64_t at;          // monotonic ms: when its state is looked at; INT64_MAX: when something happens
+    int64_t heard;       // of the last sign that it is in
+    int64_t used;        // when it last said something
+    int64_t kicked;      // when it was kicked last
+    int64_t asked, past; // ASKING, wall ms: since when the archive was asked; how far it has answered
+    int64_t row_at;      // when its lane's row was written last
     enum role role;
     struct lane *lane; // what it is to say
 };
