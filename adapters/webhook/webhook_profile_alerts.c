@@ -275,15 +275,31 @@ static void say_one(struct say *s, const struct alerts *all, const json_t *alert
         say_silence(s, link);
 }
 
-// The payload as if it had this alert alone, which is also its "alert".
-static json_t *alert_context(const struct alerts *all, json_t *alert)
+// Puts a value in place of a member, or nothing; what stood there, owned.
+static json_t *swap(json_t *object, const char *name, json_t *value)
 {
-    json_t *context = json_copy(all->r->json), *list = json_array();
-    (void)json_array_append(list, alert);
-    (void)json_object_set_new(context, "alerts", list);
-    (void)json_object_set(context, "alert", alert);
-    (void)json_object_set(context, "status", json_object_get(alert, "status"));
-    return context;
+    json_t *kept = json_incref(json_object_get(object, name));
+    if (value)
+        (void)json_object_set(object, name, value);
+    else
+        (void)json_object_del(object, name);
+    return kept;
+}
+
+// For templates, the payload is for this time as if it had this alert alone, which is also its "alert".
+static void render_alert(const struct alerts *all, struct webhook_post *post, json_t *alert, struct str text)
+{
+    static const char *const names[] = {"alerts", "alert", "status"};
+    json_t *list = json_pack("[O]", alert), *kept[3];
+    json_t *values[] = {list, alert, json_object_get(alert, "status")};
+    for (size_t i = 0; i < 3; i++)
+        kept[i] = swap(all->r->json, names[i], values[i]);
+    reading_body(all->r, post, all->r->json, text);
+    for (size_t i = 0; i < 3; i++) {
+        json_decref(swap(all->r->json, names[i], kept[i]));
+        json_decref(kept[i]);
+    }
+    json_decref(list);
 }
 
 static void read_alert(const struct alerts *all, json_t *alert)
@@ -294,11 +310,10 @@ static void read_alert(const struct alerts *all, json_t *alert)
     struct say s;
     if (!post)
         return;
-    json_t *context = alert_context(all, alert);
     say_begin(&s, r->a);
     say_one(&s, all, alert, resolved);
-    reading_body(r, post, context, say_end(&s));
-    json_decref(context);
+    r->out->event = resolved ? STR("resolved") : STR("firing");
+    render_alert(all, post, alert, say_end(&s));
     reading_key(r, post, say_at(r->a, alert, "fingerprint"), resolved);
     reading_file_url(r, post, say_at(r->a, alert, "imageURL"), STR_NONE, STR_NONE);
 }
@@ -337,6 +352,7 @@ static void read_alerts(struct reading *r)
         read_each(&all);
     else
         read_group(&all);
+    r->out->event = str_c(event);
 }
 
 /* Grafana */

@@ -52,6 +52,7 @@ struct reading {
     size_t field_count;
     const struct http_part *parts;
     size_t part_count;
+    bool template_failed;
 };
 
 // --- webhook_profile_body.c ---

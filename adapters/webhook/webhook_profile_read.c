@@ -53,37 +53,50 @@ static json_t *json_of(struct reading *r, struct str text)
     return json_stringn(clean.n ? clean.p : "", clean.n);
 }
 
-// The payload's members, and as "_" what we know of it.
-static json_t *context_of(struct reading *r, const json_t *payload, struct str fallback)
+// What we know of the payload: "_" beside its members.
+static json_t *ours_of(struct reading *r, const json_t *payload, struct str fallback)
 {
-    json_t *context = json_is_object(payload) ? json_copy((json_t *)(uintptr_t)payload) : json_object();
     json_t *ours = json_object();
     (void)json_object_set_new(ours, "event", json_of(r, r->out->event));
     (void)json_object_set_new(ours, "profile", json_string(r->p->name));
     (void)json_object_set_new(ours, "text", json_of(r, fallback));
     if (payload && !json_is_object(payload))
         (void)json_object_set(ours, "payload", (json_t *)(uintptr_t)payload);
-    (void)json_object_set_new(context, "_", ours);
-    return context;
+    return ours;
 }
 
-// Empty when there is no template, or it fails or has nothing to say.
-static struct str render(struct reading *r, const json_t *payload, struct str fallback)
+static struct str render_in(struct reading *r, const struct mustache *m, json_t *context)
 {
-    const struct mustache *m = template_for(r->settings, r->out->event);
     struct errmsg msg = {""};
     struct strbuf out;
-    if (!m)
-        return STR_NONE;
-    json_t *context = context_of(r, payload, fallback);
     strbuf_init(&out, WEBHOOK_TEXT_MAX);
     enum err e = mustache_render(m, context, NULL, &out, &msg);
     struct str text = e == ERR_OK ? styling_clean(r->a, arena_dup(r->a, str_trim(strbuf_view(&out)))) : STR_NONE;
-    if (e != ERR_OK)
+    if (e != ERR_OK) {
+        r->template_failed = true;
         reading_warn(r, "the template failed: %s", msg.text);
-    else if (str_empty(text))
+    } else if (str_empty(text))
         reading_warn(r, "the template rendered nothing");
     strbuf_finish(&out);
+    return text;
+}
+
+// Empty when there is no template, or it fails or has nothing to say. One that failed is not tried again for the other
+// posts of the request: it would take its whole time for each.
+static struct str render(struct reading *r, const json_t *payload, struct str fallback)
+{
+    const struct mustache *m = template_for(r->settings, r->out->event);
+    if (!m || r->template_failed)
+        return STR_NONE;
+    // The payload is ours: "_" is put into it for this time, which takes no copy of a large one.
+    json_t *context = json_is_object(payload) ? json_incref((json_t *)(uintptr_t)payload) : json_object();
+    json_t *kept = json_incref(json_object_get(context, "_"));
+    (void)json_object_set_new(context, "_", ours_of(r, payload, fallback));
+    struct str text = render_in(r, m, context);
+    if (kept)
+        (void)json_object_set_new(context, "_", kept);
+    else
+        (void)json_object_del(context, "_");
     json_decref(context);
     return text;
 }

@@ -39,14 +39,24 @@ void say_raw(struct say *s, const char *text)
     (void)strbuf_c(&s->out, text);
 }
 
+// What there is room for, so that a text that is too long has at least its beginning said.
+static struct str fitting(struct say *s, struct str text)
+{
+    size_t room = s->out.max - s->out.n;
+    if (text.n <= room)
+        return text;
+    s->out.full = true;
+    return utf8_cut(text, room);
+}
+
 void say_styled(struct say *s, struct str text)
 {
-    (void)strbuf_str(&s->out, text);
+    (void)strbuf_str(&s->out, fitting(s, text));
 }
 
 void say_value(struct say *s, struct str value)
 {
-    (void)styling_value(&s->styling, &s->out, value);
+    (void)styling_value(&s->styling, &s->out, fitting(s, value));
 }
 
 struct str say_oneline(struct arena *a, struct str text, size_t max)

@@ -300,6 +300,44 @@ static void test_huge_strings(void **state)
     mem_free(fill);
 }
 
+// What is too long is cut, with a mark, not lost.
+static void test_long_texts_are_cut(void **state)
+{
+    (void)state;
+    static const char *const shapes[][2] = {
+        {"native", "{\"body\":\"$\"}"},
+        {"native", "{\"body\":\"$\",\"format\":\"markdown\"}"},
+        {"native", "{\"body\":\"$\",\"format\":\"plain\"}"},
+        {"slack", "{\"text\":\"$\"}"},
+        {"mattermost", "{\"text\":\"$\"}"},
+        {"discord", "{\"content\":\"$\"}"},
+        {"discord", "{\"embeds\":[{\"title\":\"x\",\"description\":\"$\"}]}"},
+        {"gotify", "{\"title\":\"x\",\"message\":\"$\"}"},
+        {"ntfy", "{\"topic\":\"x\",\"message\":\"$\"}"},
+        {"cloudevents", "{\"specversion\":\"1.0\",\"type\":\"t\",\"data\":\"$\"}"},
+        {"text", "$"},
+    };
+    enum { LONG = 200 * 1024 };
+    char *fill = mem_alloc(LONG);
+    (void)memset(fill, 'a', LONG);
+    for (size_t i = 0; i < COUNT(shapes); i++) {
+        struct profile_rig r;
+        struct strbuf b;
+        rig_init(&r);
+        strbuf_init(&b, WEBHOOK_PAYLOAD_MAX);
+        for (const char *c = shapes[i][1]; *c; c++)
+            (void)(*c == '$' ? strbuf_add(&b, fill, LONG) : strbuf_char(&b, *c));
+        rig_read(&r, shapes[i][0], strbuf_view(&b));
+        check_outcome(&r);
+        assert_int_equal(r.out.count, 1);
+        if (r.out.posts[0].body.n < 60000 || !str_ends(r.out.posts[0].body, STR(" […]")))
+            fail_msg("%s: %zu bytes", shapes[i][1], r.out.posts[0].body.n);
+        strbuf_finish(&b);
+        rig_finish(&r);
+    }
+    mem_free(fill);
+}
+
 // Lists of 10^5 elements and more, objects of as many members.
 static void test_many(void **state)
 {
@@ -372,8 +410,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bytes),        cmocka_unit_test(test_scalars_and_empties),
         cmocka_unit_test(test_wrong_types),  cmocka_unit_test(test_depth),
-        cmocka_unit_test(test_huge_strings), cmocka_unit_test(test_many),
-        cmocka_unit_test(test_many_members), cmocka_unit_test(test_too_large),
+        cmocka_unit_test(test_huge_strings), cmocka_unit_test(test_long_texts_are_cut),
+        cmocka_unit_test(test_many),         cmocka_unit_test(test_many_members),
+        cmocka_unit_test(test_too_large),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -267,6 +267,40 @@ static void test_a_template_that_fails_gives_way(void **state)
     rig_finish(&r);
 }
 
+// Each alert is rendered by itself, the payload is whole again behind it, and the event is the alert's own.
+static void test_templates_for_each_alert(void **state)
+{
+    (void)state;
+    struct profile_rig r;
+    struct webhook_template t = {.event = STR_NONE};
+    rig_init(&r);
+    template_is(&r, &t, "{{_.event}} {{status}} {{alert.labels.instance}} {{alerts|count}} {{groupKey}}");
+    r.settings.update = WEBHOOK_UPDATE_FINGERPRINT;
+    rig_read(&r, "alertmanager", rig_file(&r, "alertmanager", "json"));
+    assert_int_equal(r.out.count, 2);
+    assert_str(r.out.posts[0].body, "firing firing db1:9100 1 {}:{alertname=\"DiskFull\"}");
+    assert_str(r.out.posts[1].body, "resolved resolved db2:9100 1 {}:{alertname=\"DiskFull\"}");
+    assert_str(r.out.event, "firing");
+    mustache_destroy((struct mustache *)(uintptr_t)t.text);
+    rig_finish(&r);
+}
+
+// A member "_" of the payload gives way to ours.
+static void test_our_names_come_first(void **state)
+{
+    (void)state;
+    struct profile_rig r;
+    struct webhook_template t = {.event = STR_NONE};
+    rig_init(&r);
+    template_is(&r, &t, "{{_.profile}} {{_.x}}{{b}}");
+    rig_read(&r, "grafana", STR("{\"_\":{\"x\":1,\"profile\":2},\"b\":3}"));
+    assert_str(body_of(&r), "grafana 3");
+    rig_read(&r, "grafana", STR("[1]"));
+    assert_str(body_of(&r), "grafana");
+    mustache_destroy((struct mustache *)(uintptr_t)t.text);
+    rig_finish(&r);
+}
+
 static void test_templates_by_event(void **state)
 {
     (void)state;
@@ -315,6 +349,8 @@ int main(void)
         cmocka_unit_test(test_bad_json_tells_its_place),
         cmocka_unit_test(test_templates),
         cmocka_unit_test(test_a_template_that_fails_gives_way),
+        cmocka_unit_test(test_templates_for_each_alert),
+        cmocka_unit_test(test_our_names_come_first),
         cmocka_unit_test(test_templates_by_event),
         cmocka_unit_test(test_template_contexts),
     };
