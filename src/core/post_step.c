@@ -82,10 +82,10 @@ void post_store_lane(struct bridge *b, struct effects *out, struct guest *g)
 static void store_record(struct effects *out, const struct guest *g, const struct event *ev, uint64_t number)
 {
     store_row(out, &(struct row){.kind = ROW_RECORD,
-                                 .adapter = str_c(g->name),
+                                 .adapter = arena_dup(out->arena, str_c(g->name)),
                                  .number = number,
                                  .key = ev->key,
-                                 .user = str_c(g->venue->room),
+                                 .user = arena_dup(out->arena, str_c(g->venue->room)),
                                  .id = ev->id,
                                  .text = ev->body,
                                  .name = ev->blob,
@@ -111,14 +111,21 @@ static bool full(const struct bridge *b, const struct guest *g)
     return lane_unfenced(l) >= s->max_records || l->bytes >= s->max_bytes || l->next - l->trimmed >= LANE_SPAN / 2;
 }
 
+// What is said of a guest may outlive it in a step.
+static struct jid room_of_guest(struct effects *out, const struct guest *g)
+{
+    struct jid room = venue_jid(g->venue);
+    return (struct jid){arena_dup(out->arena, room.local), arena_dup(out->arena, room.domain), STR_NONE};
+}
+
 static void told_settled(struct bridge *b, struct effects *out, const struct guest *g, struct str id, struct str reply,
                          struct str replace)
 {
     const struct identity *identity = identity_at(&b->map.identities, g->identity);
     struct event ev = {.kind = EV_SETTLED, .adapter = b->sources[g->source].number, .id = id, .reply = reply};
-    ev.user = venue_jid(g->venue);
+    ev.user = room_of_guest(out, g);
     ev.replace = replace;
-    ev.nick = str_c(g->nick);
+    ev.nick = arena_dup(out->arena, str_c(g->nick));
     ev.key = arena_dup(out->arena, identity_part(identity, PART_KEY));
     if (ev.adapter)
         say_south(b, out, &ev);
@@ -175,7 +182,9 @@ enum err post_withdraw_out(struct bridge *b, const struct event *ev, struct effe
     uint64_t number = g ? lane_find(g->lane, lane_hash(ev->id)) : 0;
     if (!number || number <= g->lane->sent || lane_entry(g->lane, number)->ended)
         return ERR_NOTFOUND;
-    store_row(out, &(struct row){.kind = ROW_RECORD, .gone = true, .adapter = str_c(g->name), .number = number});
+    store_row(
+        out, &(struct row){
+                 .kind = ROW_RECORD, .gone = true, .adapter = arena_dup(out->arena, str_c(g->name)), .number = number});
     g->lane->row_due = lane_confirm(g->lane, number, b->now) || g->lane->row_due;
     venue_busy(&b->venues, v);
     return ERR_OK;
@@ -224,14 +233,14 @@ static void say(struct bridge *b, struct effects *out, struct guest *g, const st
     struct extra x;
     unpack(arena_dup(a, r->extra), &x);
     struct event ev = {.kind = EV_SAY, .component = g->venue->component, .type = MESSAGE_GROUPCHAT};
-    struct jid room = venue_jid(g->venue);
-    ev.user = (struct jid){.local = arena_dup(a, room.local), .domain = arena_dup(a, room.domain)};
+    ev.user = room_of_guest(out, g);
     ev.to = guest_jid(b, out, g);
     ev.id = arena_dup(a, r->id);
     ev.body = arena_dup(a, r->body);
     ev.url = x.url;
     ev.stamp = r->stamp ? r->stamp : r->since < b->wall - LATE_MS ? r->since : 0;
     address(g->venue, g, &x, r->id, &ev);
+    ev.nick = arena_dup(a, ev.nick);
     say_north(b, out, &ev);
     venue_fly(g->venue, g, r->number, b->now);
     guests_look(b, b->now + GUEST_REFLECT_MS);
@@ -424,7 +433,7 @@ void post_fail(struct bridge *b, struct effects *out, struct guest *g, uint64_t 
     (void)lane_confirm(g->lane, number, b->now);
     g->lane->row_due = true;
     struct event ev = {.kind = EV_SETTLED, .adapter = b->sources[g->source].number, .id = id, .err = err, .body = why};
-    ev.user = venue_jid(g->venue);
+    ev.user = room_of_guest(out, g);
     ev.key = arena_dup(out->arena, identity_part(identity, PART_KEY));
     if (ev.adapter)
         say_south(b, out, &ev);
