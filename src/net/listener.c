@@ -43,8 +43,10 @@ static union net_handle *make_handle(struct loop *l, uv_handle_type type)
 static void on_connection(uv_stream_t *server, int status)
 {
     struct listener *ln = server->data;
-    if (status < 0)
+    if (status < 0) {
+        log_warn(NULL, LOG_MSG("a connection was not accepted"), LOG_C("why", uv_strerror(status)));
         return;
+    }
     union net_handle *h = make_handle(ln->loop, uv_handle_get_type(&ln->handle->any));
     if (uv_accept(server, &h->stream)) {
         net_handle_close(h);

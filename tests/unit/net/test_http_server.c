@@ -227,7 +227,7 @@ static bool tort_holds(const struct tort *t, const struct client *c)
 
 static void run_torts(struct rig *r, size_t portion)
 {
-    r->config.limits.request_ms = 300; // for the one that never comes to its end
+    r->config.limits.request_ms = 1500; // for the one that never comes to its end
     rig_serve(r, NULL);
     struct client *clients = mem_zalloc(TORTS, sizeof *clients);
     unsigned bad = 0;

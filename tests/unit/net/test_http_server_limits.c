@@ -319,7 +319,7 @@ static void late_requests(void **state)
 {
     struct fixture *f = *state;
     struct http_server_limits *l = &f->rig->config.limits;
-    *l = (struct http_server_limits){.head_ms = 100, .request_ms = 200, .idle_ms = 150};
+    *l = (struct http_server_limits){.head_ms = 400, .request_ms = 600, .idle_ms = 500};
     rig_serve(f->rig, NULL);
     struct client *silent = start(f, STR(""), script_all);
     struct client *crlf = start(f, STR("\r\n"), script_all);
