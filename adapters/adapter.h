@@ -78,6 +78,10 @@ struct adapter_ops {
     enum err (*describe)(struct adapter *a, struct str key, struct description *out);
     // The commands of an identity, borrowed until the next call; none is fine.
     size_t (*commands)(struct adapter *a, struct str key, const struct command **out);
+    // Runs a line of words, "add alerts ops@conference.example.org", that somebody who operates the bridge has said to
+    // this instance; what is to be shown, lines of UTF-8, is added to `out`, which may also be given with an error. An
+    // error says in *msg what was wrong. It may hold secrets that are shown once: log neither. NULL: it has none.
+    enum err (*operate)(struct adapter *a, struct str line, struct strbuf *out, struct errmsg *msg);
     // Validates, diffs, and replaces what changed, without dropping a link whose settings did not change. On error
     // nothing has changed.
     enum err (*reload)(struct adapter *a, const struct conf_value *section, struct conf_report *report);

@@ -2,11 +2,12 @@
 
 #include "adapters/mqtt/mqtt.h"
 #include "adapters/null/null.h"
+#include "adapters/webhook/webhook.h"
 #include "core/policy.h"
 
 #include <sys/un.h>
 
-const struct adapter_ops *const app_adapters[] = {&mqtt_adapter_ops, &null_adapter_ops, NULL};
+const struct adapter_ops *const app_adapters[] = {&mqtt_adapter_ops, &webhook_adapter_ops, &null_adapter_ops, NULL};
 
 const struct adapter_ops *app_adapter_find(struct str type)
 {
@@ -20,7 +21,7 @@ const struct adapter_ops *app_adapter_find(struct str type)
 #define STATE_DIRECTORY "/var/lib/spandrel"
 
 static const char *const level_names[] = {"error", "warn", "info", "debug", "trace", NULL};
-static const char *const adapter_types[] = {"mqtt", "null", NULL};
+static const char *const adapter_types[] = {"mqtt", "webhook", "null", NULL};
 static const char *const format_names[] = {"logfmt", "json", NULL};
 
 static const struct conf_item log_levels_schema[] = {

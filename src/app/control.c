@@ -8,7 +8,7 @@
 
 #include <stdio.h>
 
-enum { LINE_LIMIT = 16384, CLIENTS = 16, IDLE_MS = 10000, ANSWER_MAX = 64 * 1024 * 1024 };
+enum { LINE_LIMIT = 600 * 1024, CLIENTS = 16, IDLE_MS = 10000, ANSWER_MAX = 64 * 1024 * 1024 };
 
 struct control {
     struct loop *loop;

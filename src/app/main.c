@@ -5,12 +5,14 @@
 #include "app/db.h"
 #include "app/record.h"
 #include "store/store_table.h"
+#include "text/hash.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <limits.h>
 #include <stdio.h>
 
-enum { DONE = 0, FAILED = 1, MISUSED = 2, LINE_MAX_BYTES = 16000 };
+enum { DONE = 0, FAILED = 1, MISUSED = 2, LINE_MAX_BYTES = 512 * 1024 };
 
 static const char default_config[] = "/etc/spandrel/spandrel.yaml";
 
@@ -174,18 +176,56 @@ static int ask(const struct options *o, struct str line)
     return code;
 }
 
+// The bytes of a file as one word; false, after it was told, when it cannot be read.
+static bool add_file(struct strbuf *line, const char *path)
+{
+    struct strbuf bytes;
+    struct arena a;
+    char *to;
+    size_t got = 0;
+    FILE *f = fopen(path, "rb");
+    arena_init(&a, 0);
+    strbuf_init(&bytes, LINE_MAX_BYTES);
+    while (f && (to = strbuf_reserve(&bytes, 4096)) && (got = fread(to, 1, 4096, f)) > 0)
+        strbuf_grew(&bytes, got);
+    bool good = f && !ferror(f);
+    if (good) {
+        strbuf_c(line, "base64:");
+        strbuf_str(line, hash_base64(&a, (const uint8_t *)bytes.p, bytes.n));
+        line->full = line->full || bytes.full;
+    } else {
+        fprintf(stderr, "spandrel: %s: %s\n", path, strerror(errno));
+    }
+    if (f)
+        (void)fclose(f);
+    strbuf_finish(&bytes);
+    arena_finish(&a);
+    return good;
+}
+
+// `hook render NAME @FILE`: the file is read here, for what runs may see others than who asks.
+static bool is_payload(char **words, size_t at)
+{
+    return at > 1 && strcmp(words[0], "hook") == 0 && strcmp(words[1], "render") == 0 && words[at][0] == '@' &&
+           words[at][1];
+}
+
 static int ctl(const struct options *o, char **words)
 {
     struct strbuf line;
+    bool good = true;
     strbuf_init(&line, LINE_MAX_BYTES);
-    for (; *words; words++) {
+    for (size_t i = 0; words[i] && good; i++) {
         strbuf_c(&line, line.n ? " " : "");
-        strbuf_c(&line, *words);
+        if (is_payload(words, i))
+            good = add_file(&line, words[i] + 1);
+        else
+            strbuf_c(&line, words[i]);
     }
     int code = MISUSED;
-    if (line.full)
+    if (good && line.full)
         fprintf(stderr, "spandrel: that is more than %d bytes\n", LINE_MAX_BYTES);
-    else
+    else if (good)
         code = ask(o, strbuf_view(&line));
     strbuf_finish(&line);
     return code;

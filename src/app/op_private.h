@@ -28,6 +28,9 @@ enum err op_revoke(struct operation_call *c, struct errmsg *msg);
 enum err op_rules(struct operation_call *c, struct errmsg *msg);
 enum err op_subscriptions(struct operation_call *c, struct errmsg *msg);
 
+// op_hook.c
+enum err op_hook(struct operation_call *c, struct errmsg *msg);
+
 // op_delivery.c: what is on its way, and what became of it
 enum err op_dead(struct operation_call *c, struct errmsg *msg);
 enum err op_discard(struct operation_call *c, struct errmsg *msg);

@@ -58,7 +58,8 @@ def configurations():
 def make_files(directory):
     """What /etc/spandrel would hold."""
     directory.mkdir(parents=True, exist_ok=True)
-    for name, content in {"secret": SECRET, "mqtt-password": SECRET, "ca.pem": SECRET, "hook-token": HOOK_TOKEN}.items():
+    for name, content in {"secret": SECRET, "mqtt-password": SECRET, "ca.pem": SECRET, "hook-token": HOOK_TOKEN, "hooks.pem": SECRET, "hooks.key": SECRET,
+                          "room-password": SECRET}.items():
         path = directory / name
         path.touch(0o600)
         path.write_text(content + "\n")
