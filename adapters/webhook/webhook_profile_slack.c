@@ -257,11 +257,20 @@ static bool payload_ready(struct reading *r)
     return false;
 }
 
+// None, or as where only the server's name can be set: hooks/KEY (Mattermost), services/T/B/X (Slack).
+static bool good_path(const struct reading *r, bool markdown)
+{
+    if (r->segment_count == 0)
+        return true;
+    return markdown ? r->segment_count == 2 && str_eq_c(r->segments[0], "hooks")
+                    : r->segment_count == 4 && str_eq_c(r->segments[0], "services");
+}
+
 static void read_message(struct reading *r, bool markdown)
 {
     struct webhook_post *post;
     struct say s;
-    if (r->segment_count > 0 && !(r->segment_count == 1 && str_eq_c(r->segments[0], "slack"))) {
+    if (!good_path(r, markdown)) {
         reading_fail(r, 404, "no_service", "", "no such path behind the hook's");
         return;
     }

@@ -143,6 +143,35 @@ static void test_colours(void **state)
     }
 }
 
+static void test_paths(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *profile, *path[4];
+        int status;
+    } rows[] = {
+        {"slack", {NULL}, 0},
+        {"slack", {""}, 0},
+        {"slack", {"services", "T0", "B0", "x"}, 0},
+        {"slack", {"slack"}, 0},
+        {"slack", {"hooks", "x"}, 404},
+        {"slack", {"services"}, 404},
+        {"mattermost", {"hooks", "x"}, 0},
+        {"mattermost", {"hooks"}, 404},
+        {"mattermost", {"services", "T0", "B0", "x"}, 404},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct profile_rig r;
+        rig_init(&r);
+        for (size_t n = 0; n < 4 && rows[i].path[n]; n++)
+            rig_path(&r, rows[i].path[n]);
+        rig_read(&r, rows[i].profile, STR("{\"text\":\"x\"}"));
+        if (r.out.problem.status != rows[i].status)
+            fail_msg("row %zu: %d", i, r.out.problem.status);
+        rig_finish(&r);
+    }
+}
+
 static void test_discord_suffixes(void **state)
 {
     (void)state;
@@ -226,6 +255,7 @@ int main(void)
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_strangers),
         cmocka_unit_test(test_colours),
+        cmocka_unit_test(test_paths),
         cmocka_unit_test(test_discord_suffixes),
         cmocka_unit_test(test_discord_changes_messages),
         cmocka_unit_test(test_discord_files_and_query),
