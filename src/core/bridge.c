@@ -431,7 +431,7 @@ void bridge_step(struct bridge *b, const struct event *ev, struct effects *out)
     if (!b->restored)
         posts_restored(b);
     b->restored = true;
-    bool of_adapter = ev->adapter && (ev->kind == EV_DISCARD && ev->token);
+    bool of_adapter = ev->adapter && ev->kind == EV_DISCARD && !str_empty(ev->id);
     if (from_app[ev->kind].run && !of_adapter)
         step_north(b, ev, out, &from_app[ev->kind]);
     else if (ev->adapter)

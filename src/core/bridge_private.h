@@ -248,6 +248,8 @@ struct guest *guest_take(struct bridge *b, const struct identity *id,
                          const struct jid *room);                        // NULL: there are too many
 struct guest *guest_met(const struct bridge *b, const struct event *ev); // the one an N event is to; NULL: none
 void guest_wish(struct bridge *b, struct effects *out, struct guest *g, struct str nick);
+// It may have said what nothing is known of any more.
+void guest_suspect(struct bridge *b, struct guest *g);
 // It has something to say: enters, when it is out and may try.
 void guest_come(struct bridge *b, struct effects *out, struct guest *g);
 // True when it looks first whether it is still in.
@@ -258,6 +260,8 @@ bool guest_bounced(struct bridge *b, const struct event *ev, struct effects *out
 bool guests_tick(struct bridge *b, struct effects *out); // false when the step is full
 int64_t guests_deadline(const struct bridge *b);
 void guests_link_up(struct bridge *b, uint16_t component);
+void guests_drained(struct bridge *b, uint16_t component);
+int64_t guest_deadline(const struct guest *g); // when it, or its lane, is to be looked at
 void guests_link_down(struct bridge *b, uint16_t component);
 bool guests_end(struct bridge *b, struct effects *out, uint16_t component);           // false when the step is full
 bool guests_forget(struct bridge *b, struct effects *out, const struct identity *id); // false when the step is full
@@ -271,6 +275,8 @@ void letter_expired(struct bridge *b, struct effects *out, struct source *s, con
 // A record of a guest's that will not be said.
 void letter_unsaid(struct bridge *b, struct effects *out, struct guest *g, uint64_t number, struct str id,
                    enum letter_state state, struct str why);
+// Whom a letter of the guest's is for.
+struct str letter_user(const struct bridge *b, struct effects *out, const struct guest *g);
 // Drops those of a guest. False when the step is full.
 bool letters_drop_guest(struct bridge *b, struct effects *out, const struct guest *g);
 bool letter_bounced(struct bridge *b, const struct event *ev, struct effects *out, const struct identity *id);

@@ -279,6 +279,8 @@ void component_congestion(struct bridge *b, const struct event *ev, struct effec
     struct component *c = component_of(b, ev->component);
     if (c)
         c->congested = c->up && ev->kind == EV_CONGESTED;
+    if (c && !c->congested)
+        guests_drained(b, ev->component);
 }
 
 // One notice when an outage begins, one when it ends.

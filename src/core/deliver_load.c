@@ -23,7 +23,7 @@ void deliver_load(struct bridge *b, struct effects *out, struct lane *l, const c
     l->question = ++l->asked;
     l->load_after = l->loaded;
     l->load_until = l->next - 1;
-    say_load(b, out, str_c(name), l->loaded, LANE_MEMORY);
+    say_load(b, out, arena_dup(out->arena, str_c(name)), l->loaded, LANE_MEMORY);
 }
 
 // Whose lane it is: that of an adapter, or of a guest.

@@ -19,12 +19,16 @@ void guest_store(struct bridge *b, struct effects *out, struct guest *g, bool go
 void guest_explain(struct bridge *b, struct effects *out, struct guest *g, enum err err, struct str why);
 // An event to its room, from its full address.
 struct event guest_event(struct bridge *b, struct effects *out, const struct guest *g, enum event_kind kind);
+// What it has said and no reflection has told of may have arrived or not: it is looked for, then said again.
+void guest_doubt(struct bridge *b, struct guest *g);
 void guest_say_leave(struct bridge *b, struct effects *out, struct guest *g);
 size_t guests_busy(const struct bridge *b); // that enter or are checked
 
 void guest_park(struct bridge *b, struct effects *out, struct guest *g, enum err err, struct str why, int64_t ms);
 // It tries again after a while that grows.
 void guest_back_off(struct bridge *b, struct effects *out, struct guest *g, enum err err, struct str why);
+// It is in, and says nothing for a while that grows; then it looks whether it still is.
+void guest_pause(struct bridge *b, struct effects *out, struct guest *g, enum err err, struct str why);
 void guest_leave(struct bridge *b, struct effects *out, struct guest *g);
 void guest_enter(struct bridge *b, struct effects *out, struct guest *g);
 // Enters when it has something to say.
@@ -32,6 +36,8 @@ void guest_enter_anew(struct bridge *b, struct effects *out, struct guest *g);
 void guest_check(struct bridge *b, struct effects *out, struct guest *g);
 // It is in; what it said before may have been lost. `told`: the room has told what was said while it was away.
 void guest_look_back(struct bridge *b, struct effects *out, struct guest *g, bool told);
+// The archive has not answered, or has not all.
+void guest_unanswered(struct bridge *b, struct effects *out, struct guest *g, enum err err);
 // It is in, and what it said before is known as far as can be.
 void guest_settle_in(struct bridge *b, struct effects *out, struct guest *g);
 

@@ -41,7 +41,7 @@ void guest_keep(char **to, struct str text)
 #define TO(state) (1U << GUEST_##state)
 
 static const unsigned edges[GUEST_STATES] = {
-    [GUEST_OUT] = TO(ENTERING) | TO(PARKED) | TO(CHECKING),
+    [GUEST_OUT] = TO(ENTERING) | TO(LEARNING) | TO(PARKED) | TO(CHECKING),
     [GUEST_ENTERING] = TO(OUT) | TO(LEARNING) | TO(IN) | TO(MUTED) | TO(PARKED) | TO(CHECKING) | TO(ENTERING),
     [GUEST_LEARNING] = TO(OUT) | TO(ASKING) | TO(IN) | TO(MUTED) | TO(PARKED) | TO(CHECKING),
     [GUEST_CHECKING] = TO(OUT) | TO(ENTERING) | TO(ASKING) | TO(IN) | TO(MUTED) | TO(PARKED) | TO(CHECKING),
@@ -60,13 +60,14 @@ static void elect(struct venue *v)
         struct guest *g = CONTAINER_OF(it, struct guest, node);
         v->listener = guest_is_in(g) ? g : NULL;
     }
-    if (!v->listener)
-        venue_forget_people(v);
 }
 
 void guest_set_state(struct bridge *b, struct guest *g, enum guest_state state)
 {
     assert(g->state == state || (edges[g->state] & 1U << state));
+    bool out = state == GUEST_OUT || state == GUEST_PARKED;
+    if (out && g->nick && g->state != state)
+        venue_part(g->venue, str_c(g->nick));
     g->state = state;
     g->check = 0;
     elect(g->venue);
@@ -80,16 +81,17 @@ static const struct identity *identity_of(const struct bridge *b, const struct g
 
 void guest_store(struct bridge *b, struct effects *out, struct guest *g, bool gone)
 {
-    if (gone && !g->stored)
+    if (gone && (!g->stored || g->unsure)) // what is unsure was said under the nick of the row
         return;
     const struct identity *id = identity_of(b, g);
+    const char *nick = g->was ? g->was : g->nick;
     g->stored = !gone;
     store_row(out, &(struct row){.kind = ROW_GUEST,
                                  .gone = gone,
                                  .domain = str_c(component_of(b, id->component)->domain),
                                  .local = arena_dup(out->arena, identity_part(id, PART_LOCAL)),
                                  .user = arena_dup(out->arena, str_c(g->venue->room)),
-                                 .name = gone ? STR_NONE : arena_dup(out->arena, str_c(g->nick)),
+                                 .name = gone ? STR_NONE : arena_dup(out->arena, str_c(nick)),
                                  .since = b->wall});
 }
 
@@ -144,11 +146,42 @@ void guest_say_leave(struct bridge *b, struct effects *out, struct guest *g)
     guest_store(b, out, g, true);
 }
 
+void guest_doubt(struct bridge *b, struct guest *g)
+{
+    const struct flight_out *first = venue_first(g->venue, g);
+    if (g->lane->sent == g->lane->settled)
+        return;
+    if (!g->unsure)
+        g->since = first ? first->at : 0;
+    g->unsure = true;
+    post_again(b, g);
+}
+
+// Monotonic ms when the first was said, or accepted, that is unsure.
+static int64_t unsure_since(const struct bridge *b, const struct guest *g)
+{
+    const struct lane *l = g->lane;
+    const struct lane_entry *e = NULL;
+    for (uint64_t n = l->settled + 1; n < l->next && (!e || e->ended); n++)
+        e = lane_entry(l, n);
+    return g->since ? g->since : e ? e->at : b->now;
+}
+
+void guest_suspect(struct bridge *b, struct guest *g)
+{
+    int64_t before = b->now - LANE_KEPT_MS, known = g->unsure ? unsure_since(b, g) : b->now;
+    if (!g->unsure)
+        post_again(b, g);
+    g->unsure = g->nameless = true;
+    g->past = 0;
+    g->since = before < known ? before : known;
+    g->since = g->since ? g->since : 1;
+}
+
 // Wall ms since when the room may have heard what is not settled.
 static int64_t since(const struct bridge *b, const struct guest *g)
 {
-    const struct lane_entry *e = lane_entry(g->lane, g->lane->settled + 1);
-    int64_t wall = e ? b->wall - (b->now - e->at) - SINCE_MS : b->wall;
+    int64_t wall = b->wall - (b->now - unsure_since(b, g)) - SINCE_MS;
     return wall > 1 ? wall : 1;
 }
 
@@ -160,16 +193,30 @@ void guest_park(struct bridge *b, struct effects *out, struct guest *g, enum err
     guest_explain(b, out, g, err, why);
 }
 
-void guest_back_off(struct bridge *b, struct effects *out, struct guest *g, enum err err, struct str why)
+// Ms; longer after each failure.
+static int64_t delay_of(struct bridge *b, const struct guest *g)
 {
     int64_t delay = BACK_MS;
-    for (unsigned i = 0; i < g->tries && delay < BACK_MAX; i++)
+    for (unsigned i = 0; i < g->tries + g->misses + g->asks && delay < BACK_MAX; i++)
         delay *= 2;
     delay = delay < BACK_MAX ? delay : BACK_MAX;
+    return delay / 2 + (int64_t)rng_below(&b->rng, (uint64_t)delay);
+}
+
+void guest_back_off(struct bridge *b, struct effects *out, struct guest *g, enum err err, struct str why)
+{
+    int64_t delay = delay_of(b, g);
     g->tries++;
     guest_store(b, out, g, true);
     guest_set_state(b, g, GUEST_OUT);
-    guest_look_at(b, g, b->now + delay / 2 + (int64_t)rng_below(&b->rng, (uint64_t)delay));
+    guest_look_at(b, g, b->now + delay);
+    guest_explain(b, out, g, err, why);
+}
+
+void guest_pause(struct bridge *b, struct effects *out, struct guest *g, enum err err, struct str why)
+{
+    guest_set_state(b, g, GUEST_CHECKING);
+    guest_look_at(b, g, b->now + delay_of(b, g));
     guest_explain(b, out, g, err, why);
 }
 
@@ -242,6 +289,8 @@ static bool choose_nick(struct bridge *b, struct effects *out, struct guest *g)
         struct str nick = g->clashes ? arena_printf(out->arena, STR_FMT " %u", STR_ARG(wish), g->clashes + 1) : wish;
         if (taken(g->venue, g, nick))
             continue;
+        if (g->unsure && g->nick && !g->was && !str_eq_c(nick, g->nick))
+            guest_keep(&g->was, str_c(g->nick));
         guest_keep(&g->nick, nick);
         return true;
     }
@@ -314,6 +363,8 @@ void guest_enter(struct bridge *b, struct effects *out, struct guest *g)
     struct event ev = guest_event(b, out, g, EV_ENTER);
     ev.body = arena_dup(out->arena, str_c(venue_settings(&b->venues, g->venue)->password));
     ev.stamp = g->unsure ? since(b, g) : 0;
+    if (!venue_in(g->venue))
+        venue_forget_people(g->venue); // it is told anew who is there
     guest_set_state(b, g, GUEST_ENTERING);
     guest_look_at(b, g, b->now + GUEST_ENTER_MS);
     say_north(b, out, &ev);
@@ -322,16 +373,14 @@ void guest_enter(struct bridge *b, struct effects *out, struct guest *g)
 void guest_come(struct bridge *b, struct effects *out, struct guest *g)
 {
     bool away = g->state == GUEST_OUT || g->state == GUEST_PARKED;
-    bool rests = (g->tries || g->state == GUEST_PARKED || g->why) && g->at > b->now;
+    bool rests = (g->tries || g->state == GUEST_PARKED || g->why) && g->at != INT64_MAX && g->at > b->now;
     if (!away || rests)
         return;
-    if (guests_busy(b) >= ENTERING_MAX || !room_for(b, out, g->venue)) {
-        venue_busy(&b->venues, g->venue);
-        guest_look_at(b, g, b->now + BUSY_MS);
-        g->state = GUEST_OUT;
-        return;
-    }
-    guest_enter(b, out, g);
+    bool busy = guests_busy(b) >= ENTERING_MAX;
+    if (busy || !room_for(b, out, g->venue))
+        guest_look_at(b, g, b->now + (busy ? BUSY_MS : GUEST_FULL_MS));
+    else
+        guest_enter(b, out, g);
 }
 
 struct guest *guest_take(struct bridge *b, const struct identity *id, const struct jid *room)
@@ -378,6 +427,7 @@ static void ask_archive(struct bridge *b, struct effects *out, struct guest *g)
         ev.stamp = g->past;
     guest_set_state(b, g, GUEST_ASKING);
     g->asked = ev.stamp;
+    g->asks++;
     ev.number = g->check = ++b->venues.serial;
     guest_look_at(b, g, b->now + GUEST_CHECK_MS * 2);
     say_north(b, out, &ev);
@@ -386,31 +436,34 @@ static void ask_archive(struct bridge *b, struct effects *out, struct guest *g)
 // It is in, and what it said before is known as far as can be.
 void guest_settle_in(struct bridge *b, struct effects *out, struct guest *g)
 {
-    g->unsure = g->learned = false;
-    g->past = 0;
-    post_again(b, g);
-    bool mute = g->role == ROLE_VISITOR;
+    bool mute = g->role == ROLE_VISITOR, stale = !g->stored || g->was;
+    g->unsure = g->learned = g->nameless = false;
+    g->asks = 0;
+    g->since = g->past = 0;
+    guest_keep(&g->was, STR_NONE);
     guest_set_state(b, g, mute ? GUEST_MUTED : GUEST_IN);
-    if (!g->stored)
+    if (stale)
         guest_store(b, out, g, false);
-    if (mute)
-        guest_explain(b, out, g, ERR_FORBIDDEN, STR("it has no voice in this room: a moderator must give it voice"));
-    else
+    if (!mute) {
         well(b, out, g);
+        return;
+    }
+    guest_look_at(b, g, b->now + GUEST_PARK_MS);
+    guest_explain(b, out, g, ERR_FORBIDDEN, STR("it has no voice in this room: a moderator must give it voice"));
 }
 
-static bool may_have_archive(const struct venue *v)
+static bool may_ask_archive(const struct guest *g)
 {
-    return !v->archive_tried || v->archive;
+    return g->asks < GUEST_ASKS && !g->venue->no_archive;
 }
 
 // It is in; what it said before may have been lost.
 void guest_look_back(struct bridge *b, struct effects *out, struct guest *g, bool told)
 {
     g->learned = told;
-    if (!g->unsure || !lane_queued(g->lane) || (told && !may_have_archive(g->venue))) {
+    if (!g->unsure || !lane_queued(g->lane) || (told && !may_ask_archive(g))) {
         guest_settle_in(b, out, g);
-    } else if (may_have_archive(g->venue)) {
+    } else if (may_ask_archive(g)) {
         ask_archive(b, out, g);
     } else { // the room tells who enters
         guest_say_leave(b, out, g);
@@ -464,9 +517,23 @@ void checked_in(struct bridge *b, const struct event *ev, struct effects *out)
         g->tries++;
         guest_look_at(b, g, b->now + BACK_MS * (int64_t)g->tries * 5);
     } else {
-        g->unsure = g->unsure || lane_queued(g->lane);
+        guest_doubt(b, g);
         guest_enter_anew(b, out, g);
     }
+}
+
+void guest_unanswered(struct bridge *b, struct effects *out, struct guest *g, enum err err)
+{
+    bool passes = err == ERR_TIMEOUT || err == ERR_CLOSED || err == ERR_AGAIN || err == ERR_RESOLVE;
+    if (passes && g->asks < GUEST_ASKS) {
+        guest_pause(b, out, g, err, STR("the room's archive does not answer"));
+        return;
+    }
+    if (err == ERR_LIMIT || passes)
+        g->asks = GUEST_ASKS;
+    else
+        g->venue->no_archive = true;
+    guest_look_back(b, out, g, g->learned);
 }
 
 void caught_up_in(struct bridge *b, const struct event *ev, struct effects *out)
@@ -474,64 +541,12 @@ void caught_up_in(struct bridge *b, const struct event *ev, struct effects *out)
     struct guest *g = guest_met(b, ev);
     if (!g || g->state != GUEST_ASKING || g->check != ev->number)
         return;
-    g->venue->archive_tried = true;
-    g->venue->archive = !ev->err || ev->err == ERR_LIMIT;
-    if (ev->err == ERR_LIMIT && g->past > g->asked) // it has more
+    if (ev->err == ERR_LIMIT && g->past > g->asked) { // it has more
+        g->asks--;
         ask_archive(b, out, g);
-    else if (g->venue->archive)
+    } else if (ev->err) {
+        guest_unanswered(b, out, g, ev->err);
+    } else {
         guest_settle_in(b, out, g);
-    else
-        guest_look_back(b, out, g, g->learned);
-}
-
-/* Restoring, and views */
-
-enum err guest_restore(struct bridge *b, const struct row *row)
-{
-    struct jid room, nobody = {0}, to = {.local = row->local, .domain = row->domain};
-    const struct identity *id = bare_jid(row->user, &room) ? addressed(b, &nobody, &to) : NULL;
-    struct guest *g = id && !is_self(id) && row->name.n ? guest_take(b, id, &room) : NULL;
-    if (!g)
-        return id ? ERR_BADREQ : ERR_NOTFOUND;
-    guest_keep(&g->nick, row->name);
-    g->stored = true;
-    g->state = GUEST_CHECKING;
-    return ERR_OK;
-}
-
-static void view(const struct bridge *b, const struct guest *g, struct guest_view *out)
-{
-    const struct identity *id = identity_of(b, g);
-    *out = (struct guest_view){
-        .room = str_c(g->venue->room),
-        .local = identity_part(id, PART_LOCAL),
-        .domain = str_c(component_of(b, id->component)->domain),
-        .nick = str_c(g->nick),
-        .adapter = str_c(b->sources[g->source].name),
-        .state = guest_state_name(g->state),
-        .err = g->why,
-        .why = str_c(g->reason),
-        .in = guest_is_in(g),
-        .listens = g->venue->listener == g,
-        .queued = lane_queued(g->lane),
-        .next = g->at == INT64_MAX ? INT64_MAX
-                : g->at > b->now   ? g->at - b->now
-                                   : 0,
-    };
-}
-
-bool bridge_next_guest(const struct bridge *b, size_t *at, struct guest_view *out)
-{
-    size_t n = 0;
-    for (struct list_node *v = b->venues.all.next; v != &b->venues.all; v = v->next) {
-        const struct venue *venue = CONTAINER_OF(v, struct venue, node);
-        for (struct list_node *it = venue->guests.next; it != &venue->guests; it = it->next) {
-            if (n++ < *at)
-                continue;
-            view(b, CONTAINER_OF(it, struct guest, node), out);
-            ++*at;
-            return true;
-        }
     }
-    return false;
 }

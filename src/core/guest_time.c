@@ -8,8 +8,8 @@ static void missing(struct bridge *b, struct effects *out, struct venue *v)
 {
     while (v->flight_count && b->now - v->flights[0].at >= GUEST_REFLECT_MS && effects_fit(out, GUEST_EFFECTS)) {
         struct guest *g = v->flights[0].guest;
+        guest_doubt(b, g);
         venue_ground(v, g);
-        g->unsure = true;
         if (++g->misses >= GUEST_MISSES) {
             g->misses = 0;
             guest_say_leave(b, out, g);
@@ -17,6 +17,8 @@ static void missing(struct bridge *b, struct effects *out, struct venue *v)
         } else if (g->state == GUEST_IN) {
             guest_check(b, out, g);
         }
+        if (v->listener && v->listener->state == GUEST_IN) // or who should have heard it is not in
+            guest_check(b, out, v->listener);
     }
     if (v->flight_count)
         guests_look(b, v->flights[0].at + GUEST_REFLECT_MS);
@@ -26,11 +28,20 @@ static void missing(struct bridge *b, struct effects *out, struct venue *v)
 static bool retired(const struct guest *g)
 {
     const struct lane *l = g->lane;
-    return g->state == GUEST_OUT && !g->stored && l->trimmed + 1 == l->next && !l->question;
+    return g->state == GUEST_OUT && l->trimmed + 1 == l->next && l->asked == l->answered && !g->letters;
+}
+
+int64_t guest_deadline(const struct guest *g)
+{
+    int64_t at = g->at, trims = lane_deadline(g->lane);
+    at = trims < at ? trims : at;
+    return retired(g) && g->used + LANE_KEPT_MS < at ? g->used + LANE_KEPT_MS : at;
 }
 
 static void retire(struct bridge *b, struct effects *out, struct guest *g)
 {
+    g->unsure = false;
+    guest_store(b, out, g, true);
     post_store_lane(b, out, g);
     store_row(out, &(struct row){.kind = ROW_LANE, .gone = true, .adapter = arena_dup(out->arena, str_c(g->name))});
     guest_remove(&b->venues, g);
@@ -38,6 +49,11 @@ static void retire(struct bridge *b, struct effects *out, struct guest *g)
 
 static void due_in(struct bridge *b, struct effects *out, struct guest *g)
 {
+    if (g->state == GUEST_MUTED && lane_queued(g->lane)) { // it may have been given voice, and nobody has told
+        g->role = ROLE_NONE;
+        guest_settle_in(b, out, g);
+        return;
+    }
     int64_t idle = venue_settings(&b->venues, g->venue)->idle;
     bool quiet = !lane_queued(g->lane) && b->now - g->used >= idle;
     if (quiet && g->venue->listener != g) {
@@ -63,7 +79,7 @@ static void due_checking(struct bridge *b, struct effects *out, struct guest *g)
         g->tries++;
         guest_look_at(b, g, b->now + BACK_MS);
     } else if (g->tries >= CHECKS) {
-        g->unsure = g->unsure || lane_queued(g->lane);
+        guest_doubt(b, g);
         guest_back_off(b, out, g, ERR_TIMEOUT, STR("the room does not answer"));
     } else if (guests_busy(b) >= ENTERING_MAX) {
         guest_look_at(b, g, b->now + BUSY_MS);
@@ -90,9 +106,7 @@ static void due(struct bridge *b, struct effects *out, struct guest *g)
         due_checking(b, out, g);
         break;
     case GUEST_ASKING:
-        g->venue->archive_tried = true;
-        g->venue->archive = false;
-        guest_look_back(b, out, g, g->learned);
+        guest_unanswered(b, out, g, ERR_TIMEOUT);
         break;
     default:
         due_in(b, out, g);
@@ -124,7 +138,7 @@ bool guests_tick(struct bridge *b, struct effects *out)
             }
             if (g->at <= b->now)
                 due(b, out, g);
-            guests_look(b, g->at);
+            guests_look(b, guest_deadline(g));
         }
     }
     return true;
@@ -152,9 +166,12 @@ static void each_guest(struct bridge *b, uint16_t component, void (*each)(struct
 static void link_down(struct bridge *b, struct guest *g)
 {
     bool there = guest_is_in(g) || g->state == GUEST_ENTERING || g->state == GUEST_CHECKING;
-    g->unsure = g->unsure || g->lane->sent > g->lane->settled;
-    venue_ground(g->venue, g);
-    if (b->stopping || !there)
+    if (b->stopping)
+        return;
+    guest_doubt(b, g);
+    g->venue->last.guest = NULL; // who knows what is said there now
+    g->role = ROLE_NONE;
+    if (!there)
         return;
     guest_set_state(b, g, GUEST_CHECKING);
     g->at = INT64_MAX;
@@ -167,6 +184,16 @@ static void link_up(struct bridge *b, struct guest *g)
         guest_look_at(b, g, b->now);
 }
 
+// What waited for its output can go on.
+void guests_drained(struct bridge *b, uint16_t component)
+{
+    for (struct list_node *v = b->venues.all.next; v != &b->venues.all; v = v->next) {
+        struct venue *venue = CONTAINER_OF(v, struct venue, node);
+        if (venue->component == component)
+            venue_busy(&b->venues, venue);
+    }
+}
+
 void guests_link_down(struct bridge *b, uint16_t component)
 {
     each_guest(b, component, link_down);
@@ -175,6 +202,8 @@ void guests_link_down(struct bridge *b, uint16_t component)
 void guests_link_up(struct bridge *b, uint16_t component)
 {
     each_guest(b, component, link_up);
+    for (struct list_node *v = b->venues.all.next; v != &b->venues.all; v = v->next)
+        CONTAINER_OF(v, struct venue, node)->no_archive = false; // who knows what has begun anew
 }
 
 // False when the step is full.

@@ -19,7 +19,12 @@ static void refuse_made(struct bridge *b, struct effects *out, struct guest *g)
 
 static void entered_self(struct bridge *b, const struct event *ev, struct effects *out, struct guest *g)
 {
-    bool entering = g->state == GUEST_ENTERING;
+    bool late = g->state == GUEST_OUT && lane_queued(g->lane) && !b->stopping;
+    bool entering = g->state == GUEST_ENTERING || late;
+    if (!late && (g->state == GUEST_OUT || g->state == GUEST_PARKED)) { // it does not want to be in any more
+        guest_say_leave(b, out, g);
+        return;
+    }
     guest_keep(&g->nick, ev->user.resource);
     g->role = ev->role;
     if (entering && (ev->marks & MARK_CREATED)) {
@@ -87,8 +92,7 @@ static void thrown_out(struct bridge *b, const struct event *ev, struct effects 
     while (x->marks && !(ev->marks & x->marks))
         x++;
     struct str why = why_out(out, x, ev);
-    g->unsure = g->unsure || g->lane->sent > g->lane->settled;
-    venue_ground(g->venue, g);
+    guest_doubt(b, g);
     if (!x->ms) {
         guest_back_off(b, out, g, x->err, why);
         return;
@@ -130,10 +134,21 @@ static struct guest *speaker(const struct venue *v, struct str nick)
 {
     for (struct list_node *it = v->guests.next; it != &v->guests; it = it->next) {
         struct guest *g = CONTAINER_OF(it, struct guest, node);
-        if (g->nick && str_eq_c(nick, g->nick))
+        if ((g->nick && str_eq_c(nick, g->nick)) || (g->was && str_eq_c(nick, g->was)))
             return g;
     }
     return NULL;
+}
+
+// Of those who may have said it under another nick: a process has ended meanwhile.
+static bool nameless_said(struct bridge *b, struct effects *out, struct venue *v, const struct event *ev)
+{
+    bool found = false;
+    for (struct list_node *it = v->guests.next; it != &v->guests && !found; it = it->next) {
+        struct guest *g = CONTAINER_OF(it, struct guest, node);
+        found = g->nameless && post_reflected(b, out, g, ev);
+    }
+    return found;
 }
 
 void heard_in(struct bridge *b, const struct event *ev, struct effects *out)
@@ -150,6 +165,8 @@ void heard_in(struct bridge *b, const struct event *ev, struct effects *out)
         return;
     bool learns = g->state == GUEST_ENTERING || g->state == GUEST_LEARNING || g->state == GUEST_ASKING;
     bool past = (ev->flags & EVENT_SNAPSHOT) && learns; // at other times an occupant may have forged that
+    if (past && nameless_said(b, out, g->venue, ev))
+        return;
     if (!who && ev->user.resource.n && !past && !(ev->flags & EVENT_SUBJECT))
         g->venue->last.guest = NULL;
     if ((ev->flags & EVENT_SUBJECT) && g->state == GUEST_LEARNING)
@@ -194,6 +211,7 @@ static const struct refusal {
     {ERR_BADREQ, THEN_PLAIN_NICK, "the server does not take its nick"},
     {ERR_UNAVAILABLE, THEN_BACK_OFF, "the room is full, or its service is not there"},
     {ERR_NOTFOUND, THEN_BACK_OFF, "there is no such room, or it is locked"},
+    {ERR_GONE, THEN_PARK, "the room was destroyed"},
     {ERR_RESOLVE, THEN_BACK_OFF, "its service cannot be found"},
     {ERR_TIMEOUT, THEN_BACK_OFF, "its service does not answer"},
     {ERR_CLOSED, THEN_BACK_OFF, "its service does not answer"},
@@ -223,17 +241,23 @@ static void refused(struct bridge *b, struct effects *out, struct guest *g, enum
     }
 }
 
-// What a guest said came back: the room refuses it, or does not know the guest any more.
+// What a guest said came back: the room refuses it, or does not know the guest any more. Who enters anew and is refused
+// again and again: it was the message.
 static void unsaid(struct bridge *b, const struct event *ev, struct effects *out, struct guest *g)
 {
     switch (ev->err) {
     case ERR_NOTACCEPTABLE: // it is not in the room
     case ERR_NOTFOUND:
-        if (guest_is_in(g)) {
-            g->unsure = true;
-            venue_ground(g->venue, g);
-            guest_enter_anew(b, out, g);
+    case ERR_UNAVAILABLE:
+    case ERR_GONE:
+        if (!guest_is_in(g))
+            break;
+        if (++g->misses >= GUEST_MISSES && post_bounced(b, out, g, ev)) {
+            g->misses = 0;
+            break;
         }
+        guest_doubt(b, g);
+        guest_enter_anew(b, out, g);
         break;
     case ERR_FORBIDDEN:
         if (g->state == GUEST_IN) {
@@ -247,9 +271,9 @@ static void unsaid(struct bridge *b, const struct event *ev, struct effects *out
     case ERR_OFFLINE:
     case ERR_RESOLVE:
         if (guest_is_in(g)) {
-            g->unsure = true;
-            guest_back_off(b, out, g, ev->err, str_empty(ev->body) ? str_c(err_text(ev->err)) : ev->body);
-            venue_ground(g->venue, g);
+            g->misses++;
+            guest_doubt(b, g);
+            guest_pause(b, out, g, ev->err, str_empty(ev->body) ? str_c(err_text(ev->err)) : ev->body);
         }
         break;
     default:

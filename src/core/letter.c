@@ -1,6 +1,7 @@
 #include "core/letter.h"
 
 #include "base/mem.h"
+#include "core/venue.h"
 
 void letters_init(struct letters *t)
 {
@@ -54,6 +55,8 @@ struct letter *letter_add(struct letters *t, const struct letter *what)
     t->last = l->number = what->number ? what->number : t->last + 1;
     list_push(&t->all, &l->node);
     t->count++;
+    if (l->guest)
+        l->guest->letters++;
     if (l->next < t->next)
         t->next = l->next;
     return l;
@@ -70,6 +73,8 @@ void letter_remove(struct letters *t, struct letter *l)
     (void)map_remove(&t->by_about, l->about);
     list_remove(&l->node);
     t->count--;
+    if (l->guest)
+        l->guest->letters--;
     mem_free(l);
 }
 

@@ -90,6 +90,8 @@ static void end(struct bridge *b, struct effects *out, struct letter *l)
     ground(b, l);
     lane->retrying -= tried(l->state);
     lane->row_due = true;
+    if (l->guest)
+        venue_busy(&b->venues, l->guest->venue);
     store_letter(b, out, l, true);
     letter_remove(&b->letters, l);
 }
@@ -150,12 +152,18 @@ void letter_expired(struct bridge *b, struct effects *out, struct source *s, con
     tell(b, out, s, s->lane, user, why);
 }
 
+struct str letter_user(const struct bridge *b, struct effects *out, const struct guest *g)
+{
+    struct str local = identity_part(identity_at(&b->map.identities, g->identity), PART_LOCAL);
+    return arena_printf(out->arena, "%s/" STR_FMT, g->venue->room, STR_ARG(local));
+}
+
 void letter_unsaid(struct bridge *b, struct effects *out, struct guest *g, uint64_t number, struct str id,
                    enum letter_state state, struct str why)
 {
     struct source *s = &b->sources[g->source];
     struct str local = identity_part(identity_at(&b->map.identities, g->identity), PART_LOCAL);
-    struct str user = arena_printf(out->arena, "%s/" STR_FMT, g->venue->room, STR_ARG(local));
+    struct str user = letter_user(b, out, g);
     struct letter *l = make(b, out,
                             &(struct letter){.record = number,
                                              .source = g->source,
@@ -591,5 +599,8 @@ enum err letter_restore(struct bridge *b, const struct row *row)
     if (!letter_add(&b->letters, &what))
         return ERR_BADREQ;
     lane->retrying += tried(what.state);
+    struct lane_entry *e = g ? lane_entry(lane, row->record) : NULL;
+    if (e) // nobody says it but by a replay
+        e->ended = 1;
     return ERR_OK;
 }

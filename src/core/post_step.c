@@ -6,7 +6,7 @@
  * has heard, and only what it has not is said again, under the same id; the room refuses one message for good: a
  * letter; the link or the process goes: the same as no reflection. What identities say in one room goes out in the
  * order in which it was accepted, so far as each of them can enter. */
-#include "core/bridge_private.h"
+#include "core/post_private.h"
 
 #include "base/mem.h"
 #include "base/utf8.h"
@@ -24,13 +24,7 @@ enum {
     MARK = 0x1f,      // between the parts of a record's extra
 };
 
-/* The extra: what a record has beside its text */
-
-struct extra {
-    struct str nick, replace, reply, url;
-    int64_t life; // ms; 0: as configured
-    bool retract;
-};
+/* What a record has beside its text */
 
 static bool fits(struct str s, size_t max)
 {
@@ -40,24 +34,27 @@ static bool fits(struct str s, size_t max)
     return good;
 }
 
-static struct str pack(struct arena *a, const struct event *ev)
+static struct str pack(struct arena *a, const struct extra *x)
 {
-    return arena_printf(a, STR_FMT "\x1f" STR_FMT "\x1f" STR_FMT "\x1f" STR_FMT "\x1f%lld\x1f%d", STR_ARG(ev->nick),
-                        STR_ARG(ev->replace), STR_ARG(ev->reply), STR_ARG(ev->url), (long long)ev->number,
-                        (ev->flags & EVENT_RETRACT) != 0);
+    return arena_printf(a, STR_FMT "\x1f" STR_FMT "\x1f" STR_FMT "\x1f" STR_FMT "\x1f%lld\x1f%d\x1f%lld",
+                        STR_ARG(x->nick), STR_ARG(x->replace), STR_ARG(x->reply), STR_ARG(x->url), (long long)x->life,
+                        x->retract, (long long)x->turn);
 }
 
-static void unpack(struct str text, struct extra *out)
+void post_unpack(struct str text, struct extra *out)
 {
-    struct str life, retract;
+    struct str life, retract, turn;
     *out = (struct extra){0};
     (void)str_cut(text, MARK, &out->nick, &text);
     (void)str_cut(text, MARK, &out->replace, &text);
     (void)str_cut(text, MARK, &out->reply, &text);
     (void)str_cut(text, MARK, &out->url, &text);
-    (void)str_cut(text, MARK, &life, &retract);
+    (void)str_cut(text, MARK, &life, &text);
+    (void)str_cut(text, MARK, &retract, &turn);
     if (!str_to_i64(life, &out->life) || out->life < 0)
         out->life = 0;
+    if (!str_to_i64(turn, &out->turn) || out->turn < 0)
+        out->turn = 0;
     out->retract = str_eq(retract, STR("1"));
 }
 
@@ -112,10 +109,21 @@ static bool full(const struct bridge *b, const struct guest *g)
 }
 
 // What is said of a guest may outlive it in a step.
-static struct jid room_of_guest(struct effects *out, const struct guest *g)
+static struct jid room_jid(struct effects *out, const struct guest *g)
 {
     struct jid room = venue_jid(g->venue);
     return (struct jid){arena_dup(out->arena, room.local), arena_dup(out->arena, room.domain), STR_NONE};
+}
+
+static void told_failed(struct bridge *b, struct effects *out, const struct guest *g, struct str id, enum err err,
+                        struct str why)
+{
+    const struct identity *identity = identity_at(&b->map.identities, g->identity);
+    struct event ev = {.kind = EV_SETTLED, .adapter = b->sources[g->source].number, .id = id, .err = err, .body = why};
+    ev.user = room_jid(out, g);
+    ev.key = arena_dup(out->arena, identity_part(identity, PART_KEY));
+    if (ev.adapter)
+        say_south(b, out, &ev);
 }
 
 static void told_settled(struct bridge *b, struct effects *out, const struct guest *g, struct str id, struct str reply,
@@ -123,7 +131,7 @@ static void told_settled(struct bridge *b, struct effects *out, const struct gue
 {
     const struct identity *identity = identity_at(&b->map.identities, g->identity);
     struct event ev = {.kind = EV_SETTLED, .adapter = b->sources[g->source].number, .id = id, .reply = reply};
-    ev.user = room_of_guest(out, g);
+    ev.user = room_jid(out, g);
     ev.replace = replace;
     ev.nick = arena_dup(out->arena, str_c(g->nick));
     ev.key = arena_dup(out->arena, identity_part(identity, PART_KEY));
@@ -131,20 +139,37 @@ static void told_settled(struct bridge *b, struct effects *out, const struct gue
         say_south(b, out, &ev);
 }
 
-static uint64_t add(struct bridge *b, struct guest *g, const struct event *ev)
+// A record with its row.
+static void add(struct bridge *b, struct effects *out, struct guest *g, struct event *ev, struct extra *x)
 {
+    x->turn = (int64_t)++b->venues.turn;
+    ev->blob = pack(out->arena, x);
     struct lane *l = g->lane;
     uint64_t number = lane_add(l, lane_hash(ev->id), ev->body.n, b->now);
     struct lane_entry *e = lane_entry(l, number);
-    e->turn = ++b->venues.turn;
-    e->until = ev->number ? b->now + (int64_t)ev->number : 0;
+    e->turn = (uint64_t)x->turn;
+    e->until = x->life ? b->now + x->life : 0;
     if (number == l->loaded + 1 && lane_has_room(l))
         lane_put(l, ev, number);
     venue_busy(&b->venues, g->venue);
     guests_look(b, b->now + b->sources[g->source].max_age);
     if (e->until)
         guests_look(b, e->until);
-    return number;
+    store_record(out, g, ev, number);
+}
+
+// One that is known: if it has ended, its adapter has not heard so.
+static void again(struct bridge *b, struct effects *out, struct guest *g, const struct event *ev, uint64_t number)
+{
+    if (!lane_entry(g->lane, number)->ended)
+        return;
+    struct str user = letter_user(b, out, g);
+    const struct letter *l = letter_about(&b->letters, g->source, number, user);
+    if (l)
+        told_failed(b, out, g, ev->id, l->state == LETTER_EXPIRED ? ERR_TIMEOUT : ERR_NOTACCEPTABLE,
+                    arena_dup(out->arena, l->why));
+    else
+        told_settled(b, out, g, ev->id, STR_NONE, STR_NONE);
 }
 
 enum err post_accept(struct bridge *b, const struct event *ev, struct effects *out, const struct identity *id)
@@ -158,8 +183,7 @@ enum err post_accept(struct bridge *b, const struct event *ev, struct effects *o
     if (known && !(ev->flags & EVENT_AGAIN))
         return ERR_EXISTS;
     if (known) {
-        if (lane_entry(g->lane, known)->ended)
-            told_settled(b, out, g, ev->id, STR_NONE, STR_NONE);
+        again(b, out, g, ev, known);
         return ERR_OK;
     }
     if (full(b, g))
@@ -167,24 +191,30 @@ enum err post_accept(struct bridge *b, const struct event *ev, struct effects *o
     struct event record = *ev;
     record.body = utf8_cut(ev->body, BODY_MAX);
     record.accepted = ev->wall;
-    record.blob = pack(out->arena, ev);
+    struct extra x = {.nick = ev->nick,
+                      .replace = ev->replace,
+                      .reply = ev->reply,
+                      .url = ev->url,
+                      .life = (int64_t)ev->number,
+                      .retract = ev->flags & EVENT_RETRACT};
     guest_wish(b, out, g, ev->nick);
-    store_record(out, g, &record, add(b, g, &record));
+    if (ev->flags & EVENT_AGAIN) // its row was lost with a process, which may have said it
+        guest_suspect(b, g);
+    add(b, out, g, &record, &x);
     return ERR_OK;
 }
 
-// Takes back what has not gone out.
+// Takes back what has not gone out, as far as is known.
 enum err post_withdraw_out(struct bridge *b, const struct event *ev, struct effects *out)
 {
     const struct identity *id = named(b, ev);
     struct venue *v = id ? venue_find(&b->venues, id->component, &ev->user) : NULL;
     struct guest *g = v ? venue_guest(v, id->handle) : NULL;
     uint64_t number = g ? lane_find(g->lane, lane_hash(ev->id)) : 0;
-    if (!number || number <= g->lane->sent || lane_entry(g->lane, number)->ended)
+    if (!number || number <= g->lane->sent || lane_entry(g->lane, number)->ended || g->unsure)
         return ERR_NOTFOUND;
-    store_row(
-        out, &(struct row){
-                 .kind = ROW_RECORD, .gone = true, .adapter = arena_dup(out->arena, str_c(g->name)), .number = number});
+    struct str name = arena_dup(out->arena, str_c(g->name));
+    store_row(out, &(struct row){.kind = ROW_RECORD, .gone = true, .adapter = name, .number = number});
     g->lane->row_due = lane_confirm(g->lane, number, b->now) || g->lane->row_due;
     venue_busy(&b->venues, v);
     return ERR_OK;
@@ -231,9 +261,9 @@ static void say(struct bridge *b, struct effects *out, struct guest *g, const st
 {
     struct arena *a = out->arena;
     struct extra x;
-    unpack(arena_dup(a, r->extra), &x);
+    post_unpack(arena_dup(a, r->extra), &x);
     struct event ev = {.kind = EV_SAY, .component = g->venue->component, .type = MESSAGE_GROUPCHAT};
-    ev.user = room_of_guest(out, g);
+    ev.user = room_jid(out, g);
     ev.to = guest_jid(b, out, g);
     ev.id = arena_dup(a, r->id);
     ev.body = arena_dup(a, r->body);
@@ -242,7 +272,7 @@ static void say(struct bridge *b, struct effects *out, struct guest *g, const st
     address(g->venue, g, &x, r->id, &ev);
     ev.nick = arena_dup(a, ev.nick);
     say_north(b, out, &ev);
-    venue_fly(g->venue, g, r->number, b->now);
+    venue_fly(g->venue, g, r->number, r->id, b->now);
     guests_look(b, b->now + GUEST_REFLECT_MS);
     g->used = b->now;
 }
@@ -287,7 +317,7 @@ static struct guest *next_speaker(const struct venue *v, enum turn *turn)
         struct guest *g = CONTAINER_OF(it, struct guest, node);
         enum turn t = turn_of(g);
         const struct lane_entry *e = t && waits(g) ? lane_entry(g->lane, g->lane->sent + 1) : NULL;
-        if (!e || (least && (least->at < e->at || (least->at == e->at && least->turn < e->turn))))
+        if (!e || (least && least->turn < e->turn))
             continue;
         first = g;
         least = e;
@@ -296,15 +326,20 @@ static struct guest *next_speaker(const struct venue *v, enum turn *turn)
     return first;
 }
 
+static void load(struct bridge *b, struct effects *out, struct guest *g)
+{
+    deliver_load(b, out, g->lane, g->name);
+    if (g->lane->load_at > b->now)
+        guests_look(b, g->lane->load_at);
+}
+
 // True when it can go on.
 static bool speak(struct bridge *b, struct effects *out, struct guest *g)
 {
     struct lane *l = g->lane;
     const struct lane_record *r = lane_head(l);
     if (!r) {
-        deliver_load(b, out, l, g->name);
-        if (l->load_at > b->now)
-            guests_look(b, l->load_at);
+        load(b, out, g);
         return false;
     }
     if (b->now >= deadline(b, g, lane_entry(l, r->number))) {
@@ -350,7 +385,7 @@ static bool expire_waiting(struct bridge *b, struct effects *out, struct guest *
             return false;
         const struct lane_record *r = lane_head(g->lane);
         if (!r) {
-            deliver_load(b, out, g->lane, g->name);
+            load(b, out, g);
             return true;
         }
         expire(b, out, g, r);
@@ -370,6 +405,7 @@ static bool rows(struct bridge *b, struct effects *out, struct guest *g)
     if (!effects_fit(out, POST_EFFECTS))
         return false;
     post_store_lane(b, out, g);
+    guests_look(b, guest_deadline(g));
     return true;
 }
 
@@ -410,16 +446,26 @@ static uint64_t record_of(const struct guest *g, struct str id)
     return number && !lane_entry(g->lane, number)->ended ? number : 0;
 }
 
+// Some rooms give what is said in them another id: what a guest is heard to say is then what it said first.
+static const struct flight_out *renamed(const struct guest *g, const struct event *ev)
+{
+    bool live = !(ev->flags & (EVENT_SNAPSHOT | EVENT_SUBJECT)) && g->nick && str_eq_c(ev->user.resource, g->nick);
+    return live && !lane_find(g->lane, lane_hash(ev->id)) ? venue_first(g->venue, g) : NULL;
+}
+
 bool post_reflected(struct bridge *b, struct effects *out, struct guest *g, const struct event *ev)
 {
     uint64_t number = record_of(g, ev->id);
-    if (!number)
+    const struct flight_out *other = number ? NULL : renamed(g, ev);
+    if (!number && !other)
         return false;
+    struct str id = other ? arena_dup(out->arena, str_c(other->id)) : ev->id;
+    number = other ? other->number : number;
     (void)venue_land(g->venue, g, number);
     g->misses = 0;
     g->heard = b->now;
     g->lane->row_due = lane_confirm(g->lane, number, b->now) || g->lane->row_due;
-    told_settled(b, out, g, ev->id, ev->reply, ev->replace);
+    told_settled(b, out, g, id, ev->reply, ev->replace);
     venue_busy(&b->venues, g->venue);
     return true;
 }
@@ -427,16 +473,11 @@ bool post_reflected(struct bridge *b, struct effects *out, struct guest *g, cons
 void post_fail(struct bridge *b, struct effects *out, struct guest *g, uint64_t number, struct str id,
                enum letter_state state, enum err err, struct str why)
 {
-    const struct identity *identity = identity_at(&b->map.identities, g->identity);
     (void)venue_land(g->venue, g, number);
     letter_unsaid(b, out, g, number, id, state, why);
     (void)lane_confirm(g->lane, number, b->now);
     g->lane->row_due = true;
-    struct event ev = {.kind = EV_SETTLED, .adapter = b->sources[g->source].number, .id = id, .err = err, .body = why};
-    ev.user = room_of_guest(out, g);
-    ev.key = arena_dup(out->arena, identity_part(identity, PART_KEY));
-    if (ev.adapter)
-        say_south(b, out, &ev);
+    told_failed(b, out, g, id, err, why);
     venue_busy(&b->venues, g->venue);
 }
 
@@ -463,86 +504,11 @@ void post_again(struct bridge *b, struct guest *g)
 void post_replay(struct bridge *b, struct effects *out, struct guest *g, const struct event *loaded)
 {
     struct extra x;
-    unpack(loaded->blob, &x);
+    post_unpack(loaded->blob, &x);
+    x.life = 0;
     struct event record = *loaded;
-    record.number = 0;
-    record.user = venue_jid(g->venue);
-    record.accepted = loaded->accepted;
-    record.wall = loaded->accepted;
-    record.id = arena_printf(out->arena, STR_FMT, STR_ARG(loaded->id));
-    store_record(out, g, &record, add(b, g, &record));
-}
-
-/* Restoring. A lane's name tells whose it is: the adapter, the room and the key of the identity. */
-
-static struct guest *guest_named(struct bridge *b, struct str name)
-{
-    struct guest *g = guest_of_lane(&b->venues, name);
-    struct str adapter, room, key;
-    struct jid jid;
-    if (g || !str_cut(name, ' ', &adapter, &key) || !str_cut(key, ' ', &room, &key))
-        return g;
-    const struct source *s = source_named(b, adapter);
-    const struct identity *id = s ? identity_find_key(&b->map.identities, (uint16_t)(s - b->sources), key) : NULL;
-    return id && bare_jid(room, &jid) ? guest_take(b, id, &jid) : NULL;
-}
-
-bool post_is_lane(struct str name)
-{
-    return str_find(name, ' ') >= 0;
-}
-
-struct guest *post_guest(struct bridge *b, struct str lane)
-{
-    return guest_named(b, lane);
-}
-
-enum err post_restore_lane(struct bridge *b, const struct row *row)
-{
-    struct guest *g = guest_named(b, row->adapter);
-    if (!g)
-        return ERR_NOTFOUND;
-    struct lane *l = g->lane;
-    if (l->next > 1 || row->trimmed > row->settled || row->settled > INT64_MAX ||
-        row->settled - row->trimmed > LANE_SPAN)
-        return ERR_BADREQ;
-    l->trimmed = row->trimmed;
-    l->next = row->trimmed + 1;
-    l->settled = l->fenced = row->settled;
-    l->dead = row->dead;
-    l->expired = row->expired;
-    return ERR_OK;
-}
-
-enum err post_restore_record(struct bridge *b, const struct row *row)
-{
-    struct guest *g = guest_named(b, row->adapter);
-    struct extra x;
-    if (!g)
-        return ERR_NOTFOUND;
-    if (str_empty(row->id) || row->id.n > RECORD_ID_MAX || row->number > INT64_MAX)
-        return ERR_BADREQ;
-    if (row->number <= g->lane->trimmed) // a letter's
-        return ERR_OK;
-    int64_t at = deliver_accepted(b, &b->sources[g->source], row->since);
-    if (!lane_restore(g->lane, row->number, lane_hash(row->id), row->text.n, at))
-        return ERR_BADREQ;
-    unpack(row->name, &x);
-    lane_entry(g->lane, row->number)->until = x.life ? at + x.life : 0;
-    if (x.nick.n && !g->wish)
-        g->wish = mem_dup(x.nick.p, x.nick.n);
-    return ERR_OK;
-}
-
-void posts_restored(struct bridge *b)
-{
-    for (struct list_node *v = b->venues.all.next; v != &b->venues.all; v = v->next) {
-        struct venue *venue = CONTAINER_OF(v, struct venue, node);
-        for (struct list_node *it = venue->guests.next; it != &venue->guests; it = it->next) {
-            struct guest *g = CONTAINER_OF(it, struct guest, node);
-            lane_restored(g->lane, g->lane->fenced, b->now);
-            g->unsure = lane_queued(g->lane) > 0;
-        }
-        venue_busy(&b->venues, venue);
-    }
+    record.user = room_jid(out, g);
+    record.stamp = loaded->stamp ? loaded->stamp : loaded->accepted;
+    record.accepted = record.wall = b->wall;
+    add(b, out, g, &record, &x);
 }

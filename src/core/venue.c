@@ -222,6 +222,7 @@ void guest_remove(struct venues *t, struct guest *g)
     lane_destroy(g->lane);
     mem_free(g->name);
     mem_free(g->nick);
+    mem_free(g->was);
     mem_free(g->wish);
     mem_free(g->reason);
     mem_free(g);
@@ -285,14 +286,15 @@ void venue_forget_people(struct venue *v)
 
 /* Flights */
 
-void venue_fly(struct venue *v, struct guest *g, uint64_t number, int64_t now)
+void venue_fly(struct venue *v, struct guest *g, uint64_t number, struct str id, int64_t now)
 {
     assert(v->flight_count < VENUE_FLIGHTS);
-    v->flights[v->flight_count++] = (struct flight_out){g, number, now};
+    v->flights[v->flight_count++] = (struct flight_out){g, number, now, mem_dup(id.p, id.n)};
 }
 
 static void drop_flight(struct venue *v, size_t at)
 {
+    mem_free(v->flights[at].id);
     v->flight_count--;
     memmove(v->flights + at, v->flights + at + 1, (v->flight_count - at) * sizeof *v->flights);
 }
@@ -306,6 +308,15 @@ bool venue_land(struct venue *v, const struct guest *g, uint64_t number)
         return true;
     }
     return false;
+}
+
+const struct flight_out *venue_first(const struct venue *v, const struct guest *g)
+{
+    for (size_t i = 0; i < v->flight_count; i++) {
+        if (v->flights[i].guest == g)
+            return &v->flights[i];
+    }
+    return NULL;
 }
 
 void venue_ground(struct venue *v, const struct guest *g)

@@ -19,6 +19,7 @@ enum {
     GUEST_ENTER_MS = 30000,    // the room's time to let a guest in
     GUEST_REFLECT_MS = 15000,  // and to reflect what it said
     GUEST_CHECK_MS = 20000,    // to answer a CHECK, or a CATCHUP page by page
+    GUEST_ASKS = 4,            // questions to an archive that does not answer
     GUEST_LEARN_MS = 20000,    // to tell who enters what was said
     GUEST_QUIET_MS = 300000,   // no sign from the room for so long: a guest looks whether it is in, before it speaks
     GUEST_ROUTINE_MS = 600000, // and without that
@@ -26,6 +27,7 @@ enum {
     GUEST_PARK_MS = 1800000,   // between tries of what was refused
     GUEST_CLASHES = 9,         // other nicks that are tried
     GUEST_MISSES = 4,          // rounds in which a room reflects nothing of what a guest says
+    GUEST_FULL_MS = 1000,      // who finds no place in a venue looks again
     GUEST_IDLE_MS = 3600000,   // who has said nothing for so long leaves, where another guest listens
     GUEST_CAP = 30,            // guests of ours in one venue: each is sent a copy of all that is said there
 };
@@ -48,28 +50,33 @@ struct guest {
     uint32_t identity; // handle
     uint16_t source;
     enum guest_state state;
-    bool stored;         // there is a row that it is in
+    bool stored;         // there is a row: it is in, or what it said there is unsure
     bool learned;        // it was told what was said while it was away
-    bool unsure;         // what it said last may not have arrived: look before saying it again
+    bool unsure;         // what it said may have arrived, and its lane was rewound: look before saying it again
+    unsigned asks;       // questions to the archive about it
+    bool nameless;       // it is not known under which nick it said what is unsure
     bool told;           // its adapter was told that it is parked
     char *name;          // owned: of the lane: adapter, room and key
     char *nick;          // owned: the one it has or asks for; NULL before
+    char *was;           // owned: the one under which it said what is unsure; NULL: as now
     char *wish;          // owned: the one it is to have
     char *reason;        // owned: in words, with `why`; NULL: none
     enum err why;        // PARKED, MUTED: what the room said
     unsigned clashes;    // nicks that were taken
     bool plain;          // the server refused the nick as it is: a plain one is tried
     unsigned tries;      // since it was last in
-    unsigned misses;     // rounds without reflection
+    unsigned misses;     // rounds without reflection, or refusals of what it said
     uint64_t check;      // number of the CHECK or CATCHUP that is out; 0: none
     uint64_t stay;       // number of this stay: what was said in another cannot be corrected
     int64_t at;          // monotonic ms: when its state is looked at; INT64_MAX: when something happens
     int64_t heard;       // of the last sign that it is in
+    int64_t since;       // monotonic ms: when the first was said that is unsure; 0: it is not known
     int64_t used;        // when it last said something
     int64_t kicked;      // when it was kicked last
     int64_t asked, past; // ASKING, wall ms: since when the archive was asked; how far it has answered
     int64_t row_at;      // when its lane's row was written last
     enum role role;
+    size_t letters;    // about what it did not say
     struct lane *lane; // what it is to say
 };
 
@@ -77,6 +84,7 @@ struct flight_out { // handed to the server, and not yet reflected
     struct guest *guest;
     uint64_t number; // of its record
     int64_t at;      // monotonic ms
+    char *id;        // owned
 };
 
 struct person { // an occupant who is none of ours, or one of ours as others see it
@@ -99,8 +107,8 @@ struct venue {
         const struct guest *guest; // NULL: it was by somebody else
         uint64_t stay, hash;       // of the id under which it went out first
     } last;
-    bool archive_tried, archive; // whether it has one (XEP-0313), once that was tried
-    char key[];                  // of the table
+    bool no_archive; // (XEP-0313) as it said when it was asked
+    char key[];      // of the table
 };
 
 struct venue_settings { // of one room, or of all that have none
@@ -115,7 +123,7 @@ struct venues {
     struct list_node all, work; // struct venue
     struct map by_room;         // component and room
     struct map by_lane;         // struct guest, by the name of its lane
-    size_t guest_count, in_count;
+    size_t guest_count;
     int64_t next;                    // no guest is to be looked at before; INT64_MAX: none
     uint64_t serial;                 // of checks and stays
     uint64_t turn;                   // of records: in which order they were accepted
@@ -147,10 +155,11 @@ void venue_meet(struct venue *v, struct str nick, enum affiliation affiliation);
 void venue_part(struct venue *v, struct str nick);
 void venue_forget_people(struct venue *v);
 
-void venue_fly(struct venue *v, struct guest *g, uint64_t number, int64_t now); // there is room
-bool venue_land(struct venue *v, const struct guest *g, uint64_t number);       // false: it was not on its way
-void venue_ground(struct venue *v, const struct guest *g);                      // all of one guest
-void venue_busy(struct venues *t, struct venue *v);                             // something may go on in it
+void venue_fly(struct venue *v, struct guest *g, uint64_t number, struct str id, int64_t now); // there is room
+bool venue_land(struct venue *v, const struct guest *g, uint64_t number);           // false: it was not on its way
+void venue_ground(struct venue *v, const struct guest *g);                          // all of one guest
+const struct flight_out *venue_first(const struct venue *v, const struct guest *g); // of one guest; NULL: none is
+void venue_busy(struct venues *t, struct venue *v);                                 // something may go on in it
 const char *guest_state_name(enum guest_state s);
 
 #endif

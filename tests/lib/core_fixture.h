@@ -150,11 +150,11 @@ static inline void core_put_south(struct strbuf *l, const struct event *ev)
 static inline void core_put_row(struct strbuf *l, const struct row *r)
 {
     static const char *const kinds[] = {"identity", "subscription", "registration", "access", "state",
-                                        "lane",     "record",       "letter",       "ask"};
+                                        "lane",     "record",       "letter",       "ask",    "guest"};
     strbuf_printf(l, "store %s%s", r->gone ? "-" : "", kinds[r->kind]);
     if (r->user.n)
         strbuf_printf(l, " " STR_FMT, STR_ARG(r->user));
-    if (r->kind == ROW_IDENTITY || r->kind == ROW_SUBSCRIPTION)
+    if (r->kind == ROW_IDENTITY || r->kind == ROW_SUBSCRIPTION || r->kind == ROW_GUEST)
         strbuf_printf(l, " " STR_FMT "@" STR_FMT, STR_ARG(r->local), STR_ARG(r->domain));
     if (r->kind == ROW_REGISTRATION)
         strbuf_printf(l, " " STR_FMT, STR_ARG(r->domain));

@@ -32,11 +32,13 @@ struct journal {
     struct map rows;    // committed
     struct kept **held; // put and not committed
     size_t held_count, held_cap;
-    bool hold; // nothing is committed
-    bool slow; // questions are not answered by themselves
-    bool mute; // fences do not come back by themselves
+    bool hold;    // nothing is committed
+    bool letters; // there has been one
+    bool trims;   // records that lanes keep no more go
+    bool slow;    // questions are not answered by themselves
+    bool mute;    // fences do not come back by themselves
     struct {
-        char name[32];
+        char name[128];
         uint64_t after, max, put; // put: rows were put before it
     } loads[2048];
     size_t load_count, load_first;
@@ -51,6 +53,10 @@ struct journal {
     size_t puts, committed;
     int64_t wall_shift;
     int64_t server_since; // wall ms; 0: unknown
+    // What goes out is told here, too, where that is set; `gated`: it waits for the commit of what was put so far.
+    void (*north)(void *ud, const struct event *ev);
+    void (*south)(void *ud, const struct event *ev, bool gated);
+    void *ud;
 };
 
 static inline struct kept *journal_keep(const struct row *row)
@@ -87,10 +93,34 @@ static inline void journal_drop(struct kept *k)
     mem_free(k);
 }
 
+// As the store does: a record that is not kept any more goes, unless a letter is about it.
+static inline void journal_trim(struct journal *j, const struct row *lane)
+{
+    char key[192];
+    (void)snprintf(key, sizeof key, "%d " STR_FMT, ROW_LANE, STR_ARG(lane->adapter));
+    const struct kept *before = map_get(&j->rows, str_c(key));
+    size_t at = 0;
+    struct str name;
+    void *value;
+    for (uint64_t n = before ? before->row.trimmed + 1 : 1; n <= lane->trimmed; n++) {
+        bool letter = false;
+        for (at = 0; !letter && j->letters && map_next(&j->rows, &at, &name, &value);) {
+            const struct row *row = &((struct kept *)value)->row;
+            letter = row->kind == ROW_LETTER && row->record == n && str_eq(row->adapter, lane->adapter);
+        }
+        (void)snprintf(key, sizeof key, "%d " STR_FMT " %" PRIu64, ROW_RECORD, STR_ARG(lane->adapter), n);
+        if (!letter)
+            journal_drop(map_remove(&j->rows, str_c(key)));
+    }
+}
+
 static inline void journal_commit(struct journal *j)
 {
     for (size_t i = 0; i < j->held_count; i++) {
         struct kept *k = j->held[i];
+        j->letters = j->letters || k->row.kind == ROW_LETTER;
+        if (j->trims && k->row.kind == ROW_LANE && !k->row.gone)
+            journal_trim(j, &k->row);
         if (k->row.gone) {
             journal_drop(map_remove(&j->rows, k->key));
             journal_drop(k);
@@ -106,7 +136,7 @@ static inline void journal_commit(struct journal *j)
 static inline const struct row *journal_row(const struct journal *j, enum row_kind kind, const char *adapter,
                                             uint64_t n)
 {
-    char key[96];
+    char key[192];
     if (kind == ROW_LANE)
         (void)snprintf(key, sizeof key, "%d %s", kind, adapter);
     else if (kind == ROW_RECORD)
@@ -120,7 +150,7 @@ static inline const struct row *journal_row(const struct journal *j, enum row_ki
 // The journal loses a record.
 static inline void journal_lose(struct journal *j, const char *adapter, uint64_t number)
 {
-    char key[96];
+    char key[192];
     (void)snprintf(key, sizeof key, "%d %s %" PRIu64, ROW_RECORD, adapter, number);
     struct kept *k = map_remove(&j->rows, str_c(key));
     assert_non_null(k);
@@ -183,9 +213,13 @@ static inline void journal_take(struct journal *j, const struct effect *e)
         break;
     case EFFECT_NORTH:
         journal_hear(j, e->ev);
+        if (j->north)
+            j->north(j->ud, e->ev);
         break;
     case EFFECT_GATED:
     case EFFECT_SOUTH:
+        if (j->south)
+            j->south(j->ud, e->ev, e->kind == EFFECT_GATED);
         j->refused += e->ev->kind == EV_REFUSED;
         if (e->ev->kind != EV_JOURNALED)
             break;
@@ -227,7 +261,7 @@ static inline void journal_answer(struct journal *j, uint64_t limit)
 {
     assert_true(j->load_first < j->load_count);
     size_t at = j->load_first++;
-    char name[32];
+    char name[128];
     memcpy(name, j->loads[at].name, sizeof name);
     uint64_t after = j->loads[at].after, max = j->loads[at].max < limit ? j->loads[at].max : limit;
     bool complete = j->committed >= j->loads[at].put;
@@ -248,6 +282,7 @@ static inline void journal_answer(struct journal *j, uint64_t limit)
                            .key = own.key,
                            .id = own.id,
                            .body = own.text,
+                           .blob = own.name,
                            .type = (enum message_type)own.state,
                            .stamp = own.stamp,
                            .accepted = own.since,
@@ -401,7 +436,7 @@ static inline int journal_compare(const void *left, const void *right)
 {
     static const int rank[ROW_KINDS] = {
         [ROW_IDENTITY] = 0, [ROW_REGISTRATION] = 1, [ROW_SUBSCRIPTION] = 2, [ROW_ACCESS] = 3, [ROW_LANE] = 4,
-        [ROW_RECORD] = 5,   [ROW_LETTER] = 6,       [ROW_ASK] = 7,          [ROW_STATE] = 8};
+        [ROW_RECORD] = 5,   [ROW_LETTER] = 6,       [ROW_ASK] = 7,          [ROW_STATE] = 8,  [ROW_GUEST] = 9};
     const struct kept *a = *(struct kept *const *)left, *b = *(struct kept *const *)right;
     if (rank[a->row.kind] != rank[b->row.kind])
         return rank[a->row.kind] - rank[b->row.kind];

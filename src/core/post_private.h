@@ -1,0 +1,17 @@
+/* What the files about posts share. */
+#ifndef SPANDREL_CORE_POST_PRIVATE_H
+#define SPANDREL_CORE_POST_PRIVATE_H
+
+#include "core/bridge_private.h"
+
+// What a record has beside its text, in a column of its own.
+struct extra {
+    struct str nick, replace, reply, url;
+    int64_t life; // ms; 0: as configured
+    int64_t turn; // in which order it was accepted, in all lanes of guests
+    bool retract;
+};
+
+void post_unpack(struct str text, struct extra *out); // borrows; what is no number is 0
+
+#endif
