@@ -83,17 +83,21 @@ static const char *by_shape(const json_t *value)
     return by_attachments(value);
 }
 
+// Those that take other methods than POST.
+static bool has_method(const struct reading *r, const char *name)
+{
+    const char *allow;
+    return webhook_profile_method(webhook_profile_find(str_c(name)), r->in, &allow);
+}
+
 void webhook_read_auto(struct reading *r)
 {
     const char *name = r->json ? by_shape(r->json) : NULL;
-    bool post = str_eq_c(r->in->method, "POST");
-    if (!name && post && str_empty(r->body) && r->segment_count == 0)
+    // A path behind the hook is only gotify's and ntfy's, or names a message.
+    if (r->segment_count == 1)
+        name = str_eq_c(r->segments[0], "message") ? "gotify" : "ntfy";
+    else if (!name && str_empty(r->body) && r->segment_count == 0)
         name = "text";
-    // A path behind the hook is only gotify's and ntfy's.
-    else if (r->segment_count == 1 && str_eq_c(r->segments[0], "message") && post)
-        name = "gotify";
-    else if (r->segment_count == 1 && (post || str_eq_c(r->in->method, "PUT")))
-        name = "ntfy";
-    r->p = webhook_profile_find(str_c(name && post ? name : name && strcmp(name, "ntfy") == 0 ? name : "native"));
+    r->p = webhook_profile_find(name && has_method(r, name) ? str_c(name) : STR("native"));
     r->p->read(r);
 }

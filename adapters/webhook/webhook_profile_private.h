@@ -27,10 +27,9 @@ struct webhook_profile {
     const char *methods; // "POST, PUT"
     void (*read)(struct reading *r);
     enum webhook_dialect dialect;
-    bool patient;  // comes again after a 429
-    bool files;    // bytes may come with it
-    bool raw;      // reads the body itself, whatever its type
-    bool messages; // has /messages/{id} with PATCH and DELETE
+    bool patient; // comes again after a 429
+    bool files;   // bytes may come with it
+    bool raw;     // reads the body itself, whatever its type
 };
 
 // A request while it is read.

@@ -275,6 +275,38 @@ static void test_auto_by_shape(void **state)
     }
 }
 
+// What is not told by the body: paths and methods.
+static void test_auto_by_path(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *method, *path[2], *body, *want;
+        int status;
+    } rows[] = {
+        {"POST", {"message"}, "{\"message\":\"x\"}", "gotify", 0},
+        {"POST", {"topic"}, "x", "ntfy", 0},
+        {"PUT", {"topic"}, "x", "ntfy", 0},
+        {"PUT", {NULL}, "{\"text\":\"x\"}", "native", 0},
+        {"PATCH", {"messages", "m1"}, "{\"content\":\"x\"}", "discord", 0},
+        {"PATCH", {"messages", "m1"}, "{\"body\":\"x\"}", "native", 0},
+        {"DELETE", {"messages", "m1"}, "", "native", 0},
+        {"DELETE", {"topic"}, "", "native", 404},
+        {"POST", {NULL}, "", "text", 422},
+        {"POST", {"a", "b"}, "x", "native", 404},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct profile_rig r;
+        rig_init(&r);
+        r.in.method = str_c(rows[i].method);
+        for (size_t n = 0; n < 2 && rows[i].path[n]; n++)
+            rig_path(&r, rows[i].path[n]);
+        rig_read(&r, "auto", str_c(rows[i].body));
+        if (strcmp(webhook_profile_name(r.out.profile), rows[i].want) != 0 || r.out.problem.status != rows[i].status)
+            fail_msg("row %zu: %s, %d", i, webhook_profile_name(r.out.profile), r.out.problem.status);
+        rig_finish(&r);
+    }
+}
+
 static void test_overload_and_sizes(void **state)
 {
     (void)state;
@@ -294,11 +326,17 @@ static void test_overload_and_sizes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_success),        cmocka_unit_test(test_confirmed_and_several),
-        cmocka_unit_test(test_nothing_to_say), cmocka_unit_test(test_discord_patch_and_delete),
-        cmocka_unit_test(test_refusals),       cmocka_unit_test(test_pointers_and_methods),
-        cmocka_unit_test(test_table),          cmocka_unit_test(test_resolve),
-        cmocka_unit_test(test_auto_by_shape),  cmocka_unit_test(test_overload_and_sizes),
+        cmocka_unit_test(test_success),
+        cmocka_unit_test(test_confirmed_and_several),
+        cmocka_unit_test(test_nothing_to_say),
+        cmocka_unit_test(test_discord_patch_and_delete),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_pointers_and_methods),
+        cmocka_unit_test(test_table),
+        cmocka_unit_test(test_resolve),
+        cmocka_unit_test(test_auto_by_shape),
+        cmocka_unit_test(test_auto_by_path),
+        cmocka_unit_test(test_overload_and_sizes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
