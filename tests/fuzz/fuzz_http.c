@@ -54,23 +54,48 @@ static void check(const struct http_message *m)
     check_framing(m);
 }
 
+static bool frames(struct str name)
+{
+    return str_case_eq(name, STR("Content-Length")) || str_case_eq(name, STR("Transfer-Encoding"));
+}
+
 static void dump(struct strbuf *out, const struct http_message *m)
 {
     const struct http_head *h = &m->head;
-    strbuf_printf(out, STR_FMT " " STR_FMT " %u %d%d\n", STR_ARG(h->method_name), STR_ARG(h->target), h->minor,
-                  m->keep_alive, m->expect_continue);
+    strbuf_printf(out, STR_FMT " " STR_FMT " %u %d\n", STR_ARG(h->method_name), STR_ARG(h->target), h->minor,
+                  m->keep_alive);
     for (size_t i = 0; i < h->segment_count; i++)
         strbuf_printf(out, "/" STR_FMT, STR_ARG(h->segments[i]));
-    for (size_t i = 0; i < h->header_count; i++)
-        strbuf_printf(out, STR_FMT "=" STR_FMT "\n", STR_ARG(h->headers[i].name), STR_ARG(h->headers[i].value));
+    for (size_t i = 0; i < h->header_count; i++) {
+        if (!frames(h->headers[i].name))
+            strbuf_printf(out, STR_FMT "=" STR_FMT "\n", STR_ARG(h->headers[i].name), STR_ARG(h->headers[i].value));
+    }
 }
 
 // One reading of all bytes.
 struct run {
     struct http_reader reader;
     struct strbuf body, *out;
+    struct strbuf *canonical; // the requests as another program would write them; NULL: not wanted
+    struct http_message *message;
     bool over;
 };
+
+// One length for the body, and each header as it was understood.
+static void write_again(struct strbuf *out, const struct http_message *m, struct str body)
+{
+    strbuf_printf(out, STR_FMT " " STR_FMT " HTTP/1.%u\r\n", STR_ARG(m->head.method_name), STR_ARG(m->head.target),
+                  m->head.minor);
+    for (size_t i = 0; i < m->head.header_count; i++) {
+        const struct http_header *h = &m->head.headers[i];
+        if (frames(h->name))
+            strbuf_printf(out, "Content-Length:%zu\r\n", body.n);
+        else
+            strbuf_printf(out, STR_FMT ":" STR_FMT "\r\n", STR_ARG(h->name), STR_ARG(h->value));
+    }
+    strbuf_c(out, "\r\n");
+    strbuf_str(out, body); // may hold NUL
+}
 
 static void take(struct run *r, enum http_read what)
 {
@@ -78,8 +103,12 @@ static void take(struct run *r, enum http_read what)
         struct http_message *m = http_reader_take(&r->reader);
         check(m);
         dump(r->out, m);
-        mem_free(m);
+        r->message = m;
     } else if (what == HTTP_READ_END) {
+        if (r->canonical)
+            write_again(r->canonical, r->message, strbuf_view(&r->body));
+        mem_free(r->message);
+        r->message = NULL;
         strbuf_str(r->out, strbuf_view(&r->body));
         strbuf_c(r->out, "\nend\n");
         strbuf_clear(&r->body);
@@ -106,10 +135,10 @@ static void feed(struct run *r, struct str in)
 }
 
 // `cuts` says how long the portions are, over and over; none: all at once.
-static void read_all(struct str in, struct str cuts, struct strbuf *out)
+static void read_all(struct str in, struct str cuts, struct strbuf *out, struct strbuf *canonical)
 {
     static const struct http_reader_limits limits = {.head = 2048, .line = 512, .fields = 16};
-    struct run r = {.out = out};
+    struct run r = {.out = out, .canonical = canonical};
     strbuf_init(&r.body, BODY_MAX);
     http_reader_init(&r.reader, &limits, on_body, &r.body);
     for (size_t at = 0, i = 0; at < in.n && !r.over; i++) {
@@ -119,23 +148,37 @@ static void read_all(struct str in, struct str cuts, struct strbuf *out)
     }
     FUZZ_CHECK(r.reader.kept.n <= limits.head);
     http_reader_finish(&r.reader);
+    mem_free(r.message);
     strbuf_finish(&r.body);
+}
+
+// What was let through, written anew, is the same again: nothing in it hung on how it was written.
+static void check_canonical(struct str canonical, struct str log)
+{
+    struct strbuf again;
+    strbuf_init(&again, 1 << 24);
+    read_all(canonical, STR_NONE, &again, NULL);
+    FUZZ_CHECK(again.full || str_starts(log, strbuf_view(&again)));
+    strbuf_finish(&again);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct strbuf whole, parts, bytes;
+    struct strbuf whole, parts, bytes, canonical;
     struct str all = fuzz_str(data, size), cuts = str_sub(all, 0, 4), in = str_sub(all, 4, size);
     strbuf_init(&whole, 1 << 24);
     strbuf_init(&parts, 1 << 24);
     strbuf_init(&bytes, 1 << 24);
-    read_all(in, STR_NONE, &whole);
-    read_all(in, cuts, &parts);
-    read_all(in, STR("\0"), &bytes);
+    strbuf_init(&canonical, 1 << 24);
+    read_all(in, STR_NONE, &whole, &canonical);
+    read_all(in, cuts, &parts, NULL);
+    read_all(in, STR("\0"), &bytes, NULL);
+    check_canonical(strbuf_view(&canonical), strbuf_view(&whole));
     FUZZ_CHECK(str_eq(strbuf_view(&whole), strbuf_view(&parts)));
     FUZZ_CHECK(str_eq(strbuf_view(&whole), strbuf_view(&bytes)));
     strbuf_finish(&whole);
     strbuf_finish(&parts);
     strbuf_finish(&bytes);
+    strbuf_finish(&canonical);
     return 0;
 }

@@ -488,6 +488,34 @@ static void too_many_from_one_source(void **state)
     assert_answer(f, "200");
 }
 
+// From 127.0.0.2, while the thread's own connection comes from 127.0.0.1.
+static void script_elsewhere(struct client *c, int fd)
+{
+    struct sockaddr_in to = peer_address(c->rig->port), from = peer_address(0);
+    int other = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    from.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1);
+    client_say(fd, STR("GET /path/1 HTTP/1.1\r\nHost: a\r\n\r\n"), 0);
+    client_read(c, fd);
+    strbuf_clear(&c->got);
+    if (bind(other, (struct sockaddr *)&from, sizeof from) == 0 &&
+        connect(other, (struct sockaddr *)&to, sizeof to) == 0) {
+        client_say(other, STR("GET /source HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"), 0);
+        client_read_to_end(c, other);
+    }
+    close(other);
+}
+
+static void each_source_has_its_own_places(void **state)
+{
+    struct fixture *f = *state;
+    f->rig->config.limits.per_source = 1;
+    rig_serve(f->rig, NULL);
+    struct client *c = start(f, STR(""), script_elsewhere);
+    rig_run(f->rig);
+    assert_statuses(c, "200");
+    assert_true(str_ends(strbuf_view(&c->got), STR("127.0.0.2 plain")));
+}
+
 static void a_trusted_proxy_may_have_more(void **state)
 {
     struct fixture *f = *state;
@@ -565,6 +593,7 @@ int main(void)
         TEST(large_answers_all_arrive),
         TEST(too_many_connections),
         TEST(too_many_from_one_source),
+        TEST(each_source_has_its_own_places),
         TEST(a_trusted_proxy_may_have_more),
         TEST(without_files_the_loop_does_not_spin),
     };

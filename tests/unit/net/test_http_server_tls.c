@@ -66,6 +66,7 @@ static int teardown(void **state)
 struct session {
     int version;               // the highest to offer; 0: any
     const unsigned char *alpn; // with its length in front
+    bool half;                 // says close_notify before it reads
     bool failed;               // the handshake
     char name[64];             // of the server's certificate
     char protocol[16];         // ALPN
@@ -108,6 +109,8 @@ static void talk(struct client *c, SSL *ssl)
             break;
         at += n;
     }
+    if (((const struct session *)c->arg)->half)
+        SSL_shutdown(ssl);
     for (int n; (n = SSL_read(ssl, buf, sizeof buf)) > 0;)
         strbuf_add(&c->got, buf, (size_t)n);
     c->closed = true;
@@ -209,6 +212,20 @@ static void requests_ahead(void **state)
     }
     client_finish(&f->client);
     strbuf_finish(&text);
+}
+
+static void who_has_ended_its_half_gets_its_answers(void **state)
+{
+    struct fixture *f = *state;
+    struct session s = {.half = true};
+    rig_serve(f->rig, f->tls);
+    ask(f, &s, STR("GET /path/x HTTP/1.1\r\nHost: a\r\n\r\nGET /big/70000 HTTP/1.1\r\nHost: a\r\n\r\n"), 0);
+    struct str rest = strbuf_view(&f->client.got);
+    struct reply reply;
+    assert_true(reply_next(&rest, false, &reply) && str_eq_c(reply.body, "[path][x]?"));
+    assert_true(reply_next(&rest, false, &reply) && reply.body.n == 70000);
+    assert_int_equal(rest.n, 0);
+    client_finish(&f->client);
 }
 
 static void old_versions_are_refused(void **state)
@@ -323,6 +340,7 @@ int main(void)
         TEST(the_same_answers),
         TEST(large_bodies_both_ways),
         TEST(requests_ahead),
+        TEST(who_has_ended_its_half_gets_its_answers),
         TEST(old_versions_are_refused),
         TEST(http_1_1_is_chosen),
         TEST(plain_http_is_no_handshake),
