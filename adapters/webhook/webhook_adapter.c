@@ -306,6 +306,12 @@ static enum err on_forget(struct webhook_adapter *a, const struct event *ev)
     return ERR_OK;
 }
 
+static enum err on_message(struct webhook_adapter *a, const struct event *ev)
+{
+    webhook_owner_said(a, ev);
+    return ERR_OK;
+}
+
 static enum err ignored(struct webhook_adapter *a, const struct event *ev)
 {
     (void)a;
@@ -317,7 +323,7 @@ static enum err webhook_send(struct adapter *base, const struct event *ev)
 {
     static enum err (*const on[EV_COUNT])(struct webhook_adapter * a, const struct event *ev) = {
         [EV_JOURNALED] = on_token, [EV_REFUSED] = on_token, [EV_SETTLED] = on_settled, [EV_PARKED] = on_parked,
-        [EV_FORGET] = on_forget,   [EV_TYPING] = ignored,   [EV_FAILED] = ignored,
+        [EV_FORGET] = on_forget,   [EV_TYPING] = ignored,   [EV_FAILED] = ignored,     [EV_MESSAGE] = on_message,
     };
     struct webhook_adapter *a = webhook_of(base);
     if (!on[ev->kind])

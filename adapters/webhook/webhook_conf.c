@@ -113,6 +113,12 @@ const struct conf_item webhook_schema[] = {
      .type = CONF_STR,
      .dflt = "Webhooks",
      .doc = "Name of the contact that hooks with `identity: shared` speak as."},
+    {.name = "owners",
+     .type = CONF_BOOL,
+     .dflt = "true",
+     .doc =
+         "The owners and admins of a room may look after the hooks that post there and nowhere else, and add some, by "
+         "private messages to a hook's occupant: list, add, rotate, disable, enable, remove, test."},
     {.name = "hooks",
      .type = CONF_NAMED,
      .sub = webhook_hook_schema,
@@ -194,6 +200,7 @@ enum err webhook_conf_read(const struct conf_value *section, struct conf_report 
     take_trusted(section, report, conf);
     take_limits(conf_get(section, "limits"), conf);
     conf->base_url = arena_dup(&conf->arena, without_slash(conf_str(conf_get(section, "base_url"))));
+    conf->owners = conf_bool(conf_get(section, "owners"));
     conf->name = arena_dup(&conf->arena, conf_str(conf_get(section, "name")));
     for (const struct conf_value *v; (v = conf_each(conf_get(section, "hooks"), &at));) {
         struct webhook_hook *h = webhook_conf_hook(v, report);

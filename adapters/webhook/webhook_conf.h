@@ -25,6 +25,7 @@ struct webhook_conf {
     enum http_forwarded forwarded;
     struct http_server_limits limits;
     struct webhook_pace per_source, per_room;
+    bool owners;     // of a room look after its hooks
     struct str name; // of the identity that all hooks share which have none of their own
 };
 

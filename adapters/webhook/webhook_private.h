@@ -147,6 +147,9 @@ void webhook_tokens_drop(struct webhook_adapter *a); // at the end
 const struct webhook_park *webhook_parked(const struct webhook_adapter *a, struct str key, struct str room);
 void webhook_parks_drop(struct webhook_adapter *a);
 
+// webhook_owner.c: a word from somebody to an identity, which is answered.
+void webhook_owner_said(struct webhook_adapter *a, const struct event *ev);
+
 // webhook_answer.c: each answers the request, once, and logs it; without an exchange nothing is sent
 void webhook_answer_problem(struct webhook_request *r, const struct webhook_problem *p, int64_t retry_after);
 void webhook_answer_refused(struct webhook_request *r, int status, const char *challenge); // in one shape for all hooks

@@ -173,6 +173,18 @@ void heard_in(struct bridge *b, const struct event *ev, struct effects *out)
         guest_look_back(b, out, g, true);
 }
 
+static void answer(struct bridge *b, struct effects *out, const struct event *ev, const struct guest *g,
+                   struct str text)
+{
+    struct event said = guest_event(b, out, g, EV_MESSAGE);
+    said.user = ev->user;
+    said.type = MESSAGE_CHAT;
+    said.id = rng_id(&b->rng, out->arena, 16);
+    said.body = text;
+    said.nick = STR_NONE;
+    say_north(b, out, &said);
+}
+
 bool guest_private(struct bridge *b, const struct event *ev, struct effects *out)
 {
     struct guest *g = guest_met(b, ev);
@@ -185,7 +197,11 @@ bool guest_private(struct bridge *b, const struct event *ev, struct effects *out
     if (ev->type == MESSAGE_GROUPCHAT || str_empty(ev->user.resource) || str_empty(ev->body) ||
         speaker(g->venue, ev->user.resource))
         return true; // of no use, or of ours
-    if (b->stopping || (ev->flags & EVENT_ENCRYPTED))
+    if (!p && !(ev->flags & EVENT_ENCRYPTED) && !b->stopping)
+        answer(b, out, ev, g,
+               STR("I was away and do not see yet who you are here. Enter the room again, or change your status, and "
+                   "then say that once more."));
+    else if (b->stopping || (ev->flags & EVENT_ENCRYPTED))
         bounce(b, out, ev, EV_MESSAGE, ERR_NOTACCEPTABLE, STR("what is encrypted end to end cannot be read here"));
     else
         ask_adapter(b, &ask, out, identity_at(&b->map.identities, g->identity), RIGHT_SEE | RIGHT_SEND);
