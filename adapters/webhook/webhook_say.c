@@ -238,7 +238,7 @@ static struct event event_of(struct webhook_request *r, const struct plan *plan,
     struct event ev = {
         .kind = EV_MESSAGE,
         .type = line->target.room ? MESSAGE_GROUPCHAT : MESSAGE_CHAT,
-        .flags = EVENT_DURABLE | (r->again ? EVENT_AGAIN : 0) | (line->retract ? EVENT_RETRACT : 0),
+        .flags = EVENT_DURABLE | EVENT_TELL | (r->again ? EVENT_AGAIN : 0) | (line->retract ? EVENT_RETRACT : 0),
         .key = line->target.key,
         .nick = line->target.nick,
         .id = id,

@@ -68,6 +68,8 @@ enum err deliver_accept(struct bridge *b, const struct event *ev, struct effects
     struct source *s = &b->sources[id->source];
     if (!id->subscribers && str_empty(ev->user.domain))
         return ERR_OK; // there is nobody to deliver it to
+    if (!str_empty(ev->user.domain) && !deliver_may(b, id, &ev->user, true))
+        return ERR_FORBIDDEN;
     struct lane *l = source_lane(s);
     struct event record = *ev;
     record.body = utf8_cut(ev->body, BODY_MAX);
