@@ -186,7 +186,7 @@ static void sweep(struct webhook_adapter *a)
     void *value;
     while (map_next(&a->hooks.by_name, &at, &name, &value)) {
         struct webhook_hook *h = value;
-        if (h->run_time && webhook_hook_renew(h, wall))
+        if (h->run_time && webhook_hook_stale(h, wall) && webhook_hook_renew(h, wall))
             webhook_hook_keep(a, h);
     }
     a->sweep_at = webhook_now(a) + (more ? 1000 : WEBHOOK_SWEEP_MS);

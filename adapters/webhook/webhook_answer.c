@@ -4,6 +4,8 @@
 
 #include "text/json.h"
 
+#include <inttypes.h>
+
 enum { BODY_MAX = 256 * 1024 };
 
 static void logged(struct webhook_request *r, int status, struct str detail)
@@ -114,6 +116,16 @@ void webhook_answer_method(struct webhook_request *r, const char *allow)
             headers[count++] = answer.headers[i];
     }
     give(r, answer.status, headers, count, answer.body, problem.detail);
+}
+
+void webhook_answer_throttled(struct webhook_request *r, int64_t retry_after)
+{
+    struct http_exchange *x = r->x;
+    struct str after = arena_printf(&r->arena, "%" PRId64, retry_after), why = STR("too many requests from here were "
+                                                                                   "refused");
+    logged(r, 429, why);
+    r->x = NULL;
+    http_exchange_problem(x, 429, NULL, why, &(struct http_header){STR("Retry-After"), after}, 1);
 }
 
 struct str webhook_answer_self(struct webhook_request *r, struct str id)

@@ -180,6 +180,15 @@ struct webhook_hook *webhook_hook_read(struct str name, struct str blob, int64_t
     return h;
 }
 
+bool webhook_hook_stale(const struct webhook_hook *h, int64_t wall)
+{
+    for (size_t i = 0; i < h->token_count; i++) {
+        if (h->tokens[i].until && h->tokens[i].until <= wall)
+            return true;
+    }
+    return false;
+}
+
 bool webhook_hook_renew(struct webhook_hook *h, int64_t wall)
 {
     size_t kept = 0;

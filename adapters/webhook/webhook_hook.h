@@ -83,6 +83,8 @@ bool webhook_hook_finds(const struct webhook_hook *h, struct str wish, struct st
 struct str webhook_hook_write(const struct webhook_hook *h, struct arena *a);
 // NULL when it cannot be read.
 struct webhook_hook *webhook_hook_read(struct str name, struct str blob, int64_t wall);
+// Whether one of its tokens has had its time.
+bool webhook_hook_stale(const struct webhook_hook *h, int64_t wall);
 // Makes the list of who is let in from its tokens that live at `wall`; true when one was dropped.
 bool webhook_hook_renew(struct webhook_hook *h, int64_t wall);
 // Another token, as the newest; the others live on for `overlap` ms.

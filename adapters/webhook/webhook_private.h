@@ -153,6 +153,7 @@ void webhook_owner_said(struct webhook_adapter *a, const struct event *ev);
 // webhook_answer.c: each answers the request, once, and logs it; without an exchange nothing is sent
 void webhook_answer_problem(struct webhook_request *r, const struct webhook_problem *p, int64_t retry_after);
 void webhook_answer_refused(struct webhook_request *r, int status, const char *challenge); // in one shape for all hooks
+void webhook_answer_throttled(struct webhook_request *r, int64_t retry_after);             // whatever it asks for
 void webhook_answer_method(struct webhook_request *r, const char *allow);
 // What the profile's clients take for success; `again`: it was answered before.
 void webhook_answer_success(struct webhook_request *r, const struct str *ids, size_t count, bool confirmed, bool again);

@@ -90,6 +90,8 @@ static bool route(struct webhook_request *r, const struct http_head *head, struc
         return false;
     struct webhook_hook *h = webhook_hooks_find(&r->a->hooks, head->segments[1]);
     r->hook = h ? webhook_hook_ref(h) : NULL;
+    if (h && webhook_hook_stale(h, webhook_wall(r->a)) && webhook_hook_renew(h, webhook_wall(r->a)))
+        webhook_hook_keep(r->a, h);
     *token = query_token(r, head->query);
     // What is so long is a token: no service has such a path.
     if (head->segment_count > used && head->segments[used].n >= WEBHOOK_AUTH_URL_TOKEN_MIN)
@@ -147,7 +149,7 @@ static bool throttled(struct webhook_request *r, const struct http_head *head)
 {
     int64_t s = webhook_throttle_wait(r->a->throttle, &head->source, webhook_now(r->a));
     if (s)
-        problem(r, 429, s, STR("too many requests from here were not let in"));
+        webhook_answer_throttled(r, s);
     return s;
 }
 
