@@ -193,12 +193,12 @@ class Client:
 
     async def make_room(self, room, nick, **options):
         """Makes the room, or takes one that we own, and sets it up: `membersonly=True`, `passwordprotectedroom=True, roomsecret="s"`, `moderatedroom=True`, ... are the
-        fields muc#roomconfig_NAME of XEP-0045. We are in it then."""
+        fields muc#roomconfig_NAME of XEP-0045, `members_by_default` is ejabberd's own: whether newcomers have voice where it is moderated. We are in it then."""
         await self.enter_room(room, nick)
         form = ET.Element("{jabber:x:data}x", type="submit")
         fields = {"FORM_TYPE": "http://jabber.org/protocol/muc#roomconfig"}
         for name, value in {"persistentroom": True, **options}.items():
-            fields[f"muc#roomconfig_{name}"] = value if isinstance(value, str) else str(int(value))
+            fields[name if name == "members_by_default" else f"muc#roomconfig_{name}"] = value if isinstance(value, str) else str(int(value))
         for name, value in fields.items():
             ET.SubElement(ET.SubElement(form, "{jabber:x:data}field", var=name), "{jabber:x:data}value").text = value
         query = ET.Element("{http://jabber.org/protocol/muc#owner}query")

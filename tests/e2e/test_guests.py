@@ -92,7 +92,7 @@ async def test_who_is_thrown_out_stays_out(xmpp, echo):
 async def test_words_wait_for_a_voice(xmpp, echo):
     room = f"court@{xmpp.rooms}"
     async with Client(xmpp, "alice") as alice:
-        await alice.make_room(room, "al", moderatedroom=True)
+        await alice.make_room(room, "al", moderatedroom=True, members_by_default=False)
         alice.say(contact(echo), f"tell {room} may I?")
         await alice.expect(kind="presence", frm=f"{room}/Echo")
         await alice.through(echo.domain)
