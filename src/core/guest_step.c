@@ -53,7 +53,7 @@ static const unsigned edges[GUEST_STATES] = {
 
 static void elect(struct venue *v)
 {
-    if (v->listener && guest_is_in(v->listener))
+    if (v->listener && (guest_is_in(v->listener) || v->listener->state == GUEST_CHECKING))
         return;
     v->listener = NULL;
     for (struct list_node *it = v->guests.next; it != &v->guests && !v->listener; it = it->next) {
@@ -167,9 +167,9 @@ static int64_t unsure_since(const struct bridge *b, const struct guest *g)
     return g->since ? g->since : e ? e->at : b->now;
 }
 
-void guest_suspect(struct bridge *b, struct guest *g)
+void guest_suspect(struct bridge *b, struct guest *g, int64_t then)
 {
-    int64_t before = b->now - LANE_KEPT_MS, known = g->unsure ? unsure_since(b, g) : b->now;
+    int64_t before = then - LANE_KEPT_MS, known = unsure_since(b, g);
     if (!g->unsure)
         post_again(b, g);
     g->unsure = g->nameless = true;
@@ -488,7 +488,8 @@ enum guest_ear bridge_guest(const struct bridge *b, const struct jid *to, const 
     if (!g)
         return GUEST_NONE;
     bool learns = g->state == GUEST_ENTERING || g->state == GUEST_LEARNING || g->state == GUEST_ASKING;
-    return g->venue->listener == g || !g->venue->listener || learns ? GUEST_LISTENS : GUEST_SILENT;
+    const struct guest *listener = g->venue->listener;
+    return listener == g || !listener || !guest_is_in(listener) || learns ? GUEST_LISTENS : GUEST_SILENT;
 }
 
 struct guest *guest_met(const struct bridge *b, const struct event *ev)

@@ -59,6 +59,8 @@ enum err post_restore_record(struct bridge *b, const struct row *row)
     post_unpack(row->name, &x);
     lane_entry(g->lane, row->number)->until = x.life ? at + x.life : 0;
     lane_entry(g->lane, row->number)->turn = (uint64_t)x.turn;
+    if (x.again && row->number > g->lane->settled)
+        guest_suspect(b, g, at);
     if ((uint64_t)x.turn > b->venues.turn)
         b->venues.turn = (uint64_t)x.turn;
     if (x.nick.n && !g->wish)

@@ -10,6 +10,7 @@ struct extra {
     int64_t life; // ms; 0: as configured
     int64_t turn; // in which order it was accepted, in all lanes of guests
     bool retract;
+    bool again; // a process that is no more may have said it before
 };
 
 void post_unpack(struct str text, struct extra *out); // borrows; what is no number is 0

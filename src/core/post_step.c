@@ -36,26 +36,28 @@ static bool fits(struct str s, size_t max)
 
 static struct str pack(struct arena *a, const struct extra *x)
 {
-    return arena_printf(a, STR_FMT "\x1f" STR_FMT "\x1f" STR_FMT "\x1f" STR_FMT "\x1f%lld\x1f%d\x1f%lld",
+    return arena_printf(a, STR_FMT "\x1f" STR_FMT "\x1f" STR_FMT "\x1f" STR_FMT "\x1f%lld\x1f%d\x1f%lld\x1f%d",
                         STR_ARG(x->nick), STR_ARG(x->replace), STR_ARG(x->reply), STR_ARG(x->url), (long long)x->life,
-                        x->retract, (long long)x->turn);
+                        x->retract, (long long)x->turn, x->again);
 }
 
 void post_unpack(struct str text, struct extra *out)
 {
-    struct str life, retract, turn;
+    struct str life, retract, turn, again;
     *out = (struct extra){0};
     (void)str_cut(text, MARK, &out->nick, &text);
     (void)str_cut(text, MARK, &out->replace, &text);
     (void)str_cut(text, MARK, &out->reply, &text);
     (void)str_cut(text, MARK, &out->url, &text);
     (void)str_cut(text, MARK, &life, &text);
-    (void)str_cut(text, MARK, &retract, &turn);
+    (void)str_cut(text, MARK, &retract, &text);
+    (void)str_cut(text, MARK, &turn, &again);
     if (!str_to_i64(life, &out->life) || out->life < 0)
         out->life = 0;
     if (!str_to_i64(turn, &out->turn) || out->turn < 0)
         out->turn = 0;
     out->retract = str_eq(retract, STR("1"));
+    out->again = str_eq(again, STR("1"));
 }
 
 /* Rows */
@@ -196,10 +198,11 @@ enum err post_accept(struct bridge *b, const struct event *ev, struct effects *o
                       .reply = ev->reply,
                       .url = ev->url,
                       .life = (int64_t)ev->number,
-                      .retract = ev->flags & EVENT_RETRACT};
+                      .retract = ev->flags & EVENT_RETRACT,
+                      .again = ev->flags & EVENT_AGAIN};
     guest_wish(b, out, g, ev->nick);
-    if (ev->flags & EVENT_AGAIN) // its row was lost with a process, which may have said it
-        guest_suspect(b, g);
+    if (x.again) // its row was lost with a process, which may have said it
+        guest_suspect(b, g, b->now);
     add(b, out, g, &record, &x);
     return ERR_OK;
 }
@@ -506,6 +509,7 @@ void post_replay(struct bridge *b, struct effects *out, struct guest *g, const s
     struct extra x;
     post_unpack(loaded->blob, &x);
     x.life = 0;
+    x.again = false;
     struct event record = *loaded;
     record.user = room_jid(out, g);
     record.stamp = loaded->stamp ? loaded->stamp : loaded->accepted;
