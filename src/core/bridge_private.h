@@ -234,6 +234,7 @@ bool post_bounced(struct bridge *b, struct effects *out, struct guest *g, const 
 // It will not be said: a letter, and a word to the adapter. At most POST_EFFECTS effects.
 void post_fail(struct bridge *b, struct effects *out, struct guest *g, uint64_t number, struct str id,
                enum letter_state state, enum err err, struct str why);
+void post_refused(struct guest *g, struct str id);
 void post_again(struct bridge *b, struct guest *g);
 void post_replay(struct bridge *b, struct effects *out, struct guest *g, const struct event *loaded);
 bool post_is_lane(struct str name);                          // of a guest, not of an adapter

@@ -437,7 +437,9 @@ static void ask_archive(struct bridge *b, struct effects *out, struct guest *g)
 void guest_settle_in(struct bridge *b, struct effects *out, struct guest *g)
 {
     bool mute = g->role == ROLE_VISITOR, stale = !g->stored || g->was;
-    g->unsure = g->learned = g->nameless = false;
+    if (g->refused)
+        post_again(b, g);
+    g->unsure = g->learned = g->nameless = g->refused = false;
     g->asks = 0;
     g->since = g->past = 0;
     guest_keep(&g->was, STR_NONE);
@@ -461,6 +463,8 @@ static bool may_ask_archive(const struct guest *g)
 void guest_look_back(struct bridge *b, struct effects *out, struct guest *g, bool told)
 {
     g->learned = told;
+    if (g->refused && venue_first(g->venue, g))
+        guest_doubt(b, g);
     if (!g->unsure || !lane_queued(g->lane) || (told && !may_ask_archive(g))) {
         guest_settle_in(b, out, g);
     } else if (may_ask_archive(g)) {

@@ -278,6 +278,7 @@ static void unsaid(struct bridge *b, const struct event *ev, struct effects *out
     case ERR_FORBIDDEN:
         if (g->state == GUEST_IN) {
             g->role = ROLE_VISITOR;
+            g->refused = true;
             guest_settle_in(b, out, g);
         }
         break;
@@ -286,9 +287,9 @@ static void unsaid(struct bridge *b, const struct event *ev, struct effects *out
     case ERR_TIMEOUT:
     case ERR_OFFLINE:
     case ERR_RESOLVE:
+        post_refused(g, ev->id);
         if (guest_is_in(g)) {
             g->misses++;
-            guest_doubt(b, g);
             guest_pause(b, out, g, ev->err, str_empty(ev->body) ? str_c(err_text(ev->err)) : ev->body);
         }
         break;

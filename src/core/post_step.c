@@ -495,6 +495,14 @@ bool post_bounced(struct bridge *b, struct effects *out, struct guest *g, const 
     return true;
 }
 
+// The room has not taken it now.
+void post_refused(struct guest *g, struct str id)
+{
+    uint64_t number = record_of(g, id);
+    if (number && venue_land(g->venue, g, number))
+        g->refused = true;
+}
+
 // What is not known to have arrived is said again, in order.
 void post_again(struct bridge *b, struct guest *g)
 {

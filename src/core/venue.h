@@ -53,6 +53,7 @@ struct guest {
     bool stored;         // there is a row: it is in, or what it said there is unsure
     bool learned;        // it was told what was said while it was away
     bool unsure;         // what it said may have arrived, and its lane was rewound: look before saying it again
+    bool refused;        // some of what it said was: it is to be said again, and was not heard
     unsigned asks;       // questions to the archive about it
     bool nameless;       // it is not known under which nick it said what is unsure
     bool told;           // its adapter was told that it is parked

@@ -458,6 +458,10 @@ static void test_found_without_voice_when_it_speaks(void **state)
     rig_post(r, "lamp", "b");
     expect_state(r, "lamp", "muted");
     assert_int_equal(view(r, "lamp").queued, 1);
+    rig_role(r, room_of(state), "lamp", ROLE_PARTICIPANT);
+    rig_run(r);
+    assert_int_equal(rig_settled(r, "b", ERR_OK), 1);
+    assert_int_equal(room_of(state)->enters, 1);
 }
 
 /* Staying */
