@@ -7,6 +7,7 @@
 #include "text/hash.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 
 enum { NAME_BYTES = 16, NAME_TEXT = 2 + 26, ID_MAX = 63, SWEEP = 1000 };
 
@@ -25,6 +26,7 @@ struct webhook_idem {
     struct map by_name;
     struct list_node age;   // what is done, oldest first
     struct list_node doing; // what is under way
+    bool unsorted;          // `age` is as rows came: in no order
 };
 
 struct webhook_idem *webhook_idem_create(const struct webhook_rows *rows)
@@ -92,6 +94,29 @@ static struct webhook_idem_entry *entry_add(struct webhook_idem *t, const char *
     return e;
 }
 
+static int by_age(const void *a, const void *b)
+{
+    const struct webhook_idem_entry *const *x = a, *const *y = b;
+    return ((*x)->wall > (*y)->wall) - ((*x)->wall < (*y)->wall);
+}
+
+// Once, when all rows are there.
+static void sort(struct webhook_idem *t)
+{
+    size_t n = 0;
+    if (!t->unsorted)
+        return;
+    struct webhook_idem_entry **all = mem_zalloc(t->by_name.count + 1, sizeof(struct webhook_idem_entry *));
+    for (struct list_node *it = t->age.next; it != &t->age; it = it->next)
+        all[n++] = CONTAINER_OF(it, struct webhook_idem_entry, node);
+    qsort(all, n, sizeof(struct webhook_idem_entry *), by_age);
+    list_init(&t->age);
+    for (size_t i = 0; i < n; i++)
+        list_push(&t->age, &all[i]->node);
+    mem_free(all);
+    t->unsorted = false;
+}
+
 static bool too_old(const struct webhook_idem_entry *e, int64_t wall)
 {
     return e->done && wall - e->wall > WEBHOOK_IDEM_MS;
@@ -102,6 +127,7 @@ enum webhook_idem_verdict webhook_idem_begin(struct webhook_idem *t, struct str 
                                              struct webhook_idem_entry **entry, struct webhook_idem_known *known)
 {
     char name[NAME_TEXT + 1];
+    sort(t);
     name_make(name, hook, key);
     struct webhook_idem_entry *e = map_get(&t->by_name, (struct str){name, NAME_TEXT});
     if (e && too_old(e, wall)) {
@@ -184,15 +210,6 @@ static bool row_read(struct str blob, struct webhook_idem_entry *e)
     return str_to_i64(wall, &e->wall) && hex_read(sum, e->digest, sizeof e->digest);
 }
 
-// In the order of their age, though rows come in any.
-static void age_insert(struct webhook_idem *t, struct webhook_idem_entry *e)
-{
-    struct list_node *after = t->age.prev;
-    while (after != &t->age && CONTAINER_OF(after, struct webhook_idem_entry, node)->wall > e->wall)
-        after = after->prev;
-    list_insert(after, &e->node);
-}
-
 void webhook_idem_restore(struct webhook_idem *t, struct str key, struct str blob, int64_t wall)
 {
     struct webhook_idem_entry read = {.done = false};
@@ -210,11 +227,13 @@ void webhook_idem_restore(struct webhook_idem *t, struct str key, struct str blo
     e->wall = read.wall;
     e->count = read.count;
     e->done = true;
-    age_insert(t, e);
+    list_push(&t->age, &e->node);
+    t->unsorted = true;
 }
 
 bool webhook_idem_sweep(struct webhook_idem *t, int64_t wall)
 {
+    sort(t);
     for (unsigned i = 0; i < SWEEP && !list_empty(&t->age); i++) {
         struct webhook_idem_entry *e = LIST_FIRST(&t->age, struct webhook_idem_entry, node);
         if (!too_old(e, wall))

@@ -145,6 +145,25 @@ static void test_rows_that_cannot_be_read_are_dropped(void **state)
     webhook_idem_destroy(g.t);
 }
 
+static void test_rows_come_in_no_order(void **state)
+{
+    (void)state;
+    struct rig g;
+    rig_init(&g);
+    for (unsigned i = 0; i < WEBHOOK_IDEM_MAX; i++) {
+        static const char digest[] = "0100000000000000000000000000000000000000000000000000000000000000";
+        char key[32], blob[160];
+        unsigned age = i * 7919 % WEBHOOK_IDEM_MAX; // each once
+        snprintf(key, sizeof key, "i/%026u", i);
+        snprintf(blob, sizeof blob, "%lld %s msg_x 1", (long long)(NOW + age), digest);
+        webhook_idem_restore(g.t, str_c(key), str_c(blob), NOW + WEBHOOK_IDEM_MS / 2);
+    }
+    assert_int_equal(webhook_idem_count(g.t), WEBHOOK_IDEM_MAX);
+    assert_false(webhook_idem_sweep(g.t, NOW + WEBHOOK_IDEM_MS + 500));
+    assert_int_equal(webhook_idem_count(g.t), WEBHOOK_IDEM_MAX - 500);
+    webhook_idem_destroy(g.t);
+}
+
 static void test_the_oldest_makes_room(void **state)
 {
     (void)state;
@@ -166,10 +185,15 @@ static void test_the_oldest_makes_room(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_the_same_request_gets_the_same_answer), cmocka_unit_test(test_keys_are_of_their_hook),
-        cmocka_unit_test(test_what_was_refused_may_come_again),       cmocka_unit_test(test_a_day_later_it_is_new),
-        cmocka_unit_test(test_a_sweep_forgets_what_is_too_old),       cmocka_unit_test(test_rows_outlive_a_restart),
-        cmocka_unit_test(test_rows_that_cannot_be_read_are_dropped),  cmocka_unit_test(test_the_oldest_makes_room),
+        cmocka_unit_test(test_the_same_request_gets_the_same_answer),
+        cmocka_unit_test(test_keys_are_of_their_hook),
+        cmocka_unit_test(test_what_was_refused_may_come_again),
+        cmocka_unit_test(test_a_day_later_it_is_new),
+        cmocka_unit_test(test_a_sweep_forgets_what_is_too_old),
+        cmocka_unit_test(test_rows_outlive_a_restart),
+        cmocka_unit_test(test_rows_that_cannot_be_read_are_dropped),
+        cmocka_unit_test(test_the_oldest_makes_room),
+        cmocka_unit_test(test_rows_come_in_no_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
