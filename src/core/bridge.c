@@ -132,7 +132,7 @@ enum err bridge_create(const struct bridge_config *cfg, struct bridge **out, str
     venues_configure(&b->venues, cfg->venues, cfg->venue_count);
     asks_init(&b->asks);
     b->boot = mem_dup(cfg->boot.p, cfg->boot.n);
-    b->now = cfg->now;
+    b->now = b->began = cfg->now;
     b->wall = cfg->wall;
     rng_init(&b->rng, cfg->seed);
     b->sources = MEM_NEW(struct source);

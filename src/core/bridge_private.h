@@ -86,6 +86,7 @@ struct bridge {
     uint64_t tokens; // the last one given
     uint64_t rules;  // number of the last rule that was granted
     int64_t now, wall;
+    int64_t began; // monotonic ms: when this process took over
     bool stopping;
     bool wake; // jobs were started outside of a step
 };

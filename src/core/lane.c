@@ -284,6 +284,14 @@ bool lane_confirm(struct lane *l, uint64_t number, int64_t now)
     return l->settled > before;
 }
 
+bool lane_withdraw(struct lane *l, uint64_t number, int64_t now)
+{
+    struct lane_entry *e = lane_entry(l, number);
+    (void)index_remove(&l->by_id, e->hash, handle_of(number));
+    e->hash = 0;
+    return lane_confirm(l, number, now);
+}
+
 static int64_t settles(const struct lane *l)
 {
     return l->hold_count && !l->doubt ? l->holds[0].opened + LANE_HOLD_STEP + LANE_HOLD_MS : INT64_MAX;

@@ -118,6 +118,8 @@ void lane_fenced(struct lane *l, uint64_t number, int64_t now);
 void lane_unfence(struct lane *l);
 // The far side has it: it is settled once all ahead of it are. True when that settled something.
 bool lane_confirm(struct lane *l, uint64_t number, int64_t now);
+// As if it had never been (it is there): another one may come under its id. True when that settled something.
+bool lane_withdraw(struct lane *l, uint64_t number, int64_t now);
 // Passes over records that are confirmed, or not there: the next one is to be sent. Bodies of others stay.
 void lane_pass(struct lane *l);
 // Settles what was held long enough; true when that changed something.

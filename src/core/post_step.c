@@ -18,10 +18,11 @@ enum {
     BODY_MAX = 65536, // bytes of a record
     ID_MAX = 1000,    // as in deliver.c
     URL_MAX = 4096,
-    LATE_MS = 10000,  // what is said later than that says when it was meant
-    ROW_MS = 100,     // between two rows of a lane, while more is said
-    POST_EFFECTS = 8, // what one message takes of a step at most
-    MARK = 0x1f,      // between the parts of a record's extra
+    LATE_MS = 10000,     // what is said later than that says when it was meant
+    ROW_MS = 100,        // between two rows of a lane, while more is said
+    POST_EFFECTS = 8,    // what one message takes of a step at most
+    RETRIED_MS = 600000, // so long after a process has begun comes again what the one before it had taken
+    MARK = 0x1f,         // between the parts of a record's extra
 };
 
 /* What a record has beside its text */
@@ -174,6 +175,13 @@ static void again(struct bridge *b, struct effects *out, struct guest *g, const 
         told_settled(b, out, g, ev->id, STR_NONE, STR_NONE);
 }
 
+// What is not known here may have been said by a process that ended before its row was on the disk. Services name all
+// that they send: only then is it worth a look at the room's past.
+static bool may_be_said(const struct bridge *b, const struct event *ev)
+{
+    return (ev->flags & EVENT_AGAIN) && b->now - b->began < RETRIED_MS;
+}
+
 enum err post_accept(struct bridge *b, const struct event *ev, struct effects *out, const struct identity *id)
 {
     if (!good(ev))
@@ -199,9 +207,9 @@ enum err post_accept(struct bridge *b, const struct event *ev, struct effects *o
                       .url = ev->url,
                       .life = (int64_t)ev->number,
                       .retract = ev->flags & EVENT_RETRACT,
-                      .again = ev->flags & EVENT_AGAIN};
+                      .again = may_be_said(b, ev)};
     guest_wish(b, out, g, ev->nick);
-    if (x.again) // its row was lost with a process, which may have said it
+    if (x.again)
         guest_suspect(b, g, b->now);
     add(b, out, g, &record, &x);
     return ERR_OK;
@@ -218,7 +226,7 @@ enum err post_withdraw_out(struct bridge *b, const struct event *ev, struct effe
         return ERR_NOTFOUND;
     struct str name = arena_dup(out->arena, str_c(g->name));
     store_row(out, &(struct row){.kind = ROW_RECORD, .gone = true, .adapter = name, .number = number});
-    g->lane->row_due = lane_confirm(g->lane, number, b->now) || g->lane->row_due;
+    g->lane->row_due = lane_withdraw(g->lane, number, b->now) || g->lane->row_due;
     venue_busy(&b->venues, v);
     return ERR_OK;
 }
