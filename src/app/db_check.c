@@ -209,10 +209,22 @@ static enum err check_state(struct db_judge *j, const struct row *row, struct er
     return e;
 }
 
+// Of an adapter, by its name; of an identity in a room elsewhere: adapter, room and key.
+static enum err check_lane(struct db_judge *j, struct str name, struct errmsg *msg)
+{
+    struct str adapter, room, rest, key;
+    if (!str_cut(name, ' ', &adapter, &rest))
+        return check_adapter(name, msg);
+    enum err e = check_adapter(adapter, msg);
+    if (!e && (!str_cut(rest, ' ', &room, &key) || !key.n))
+        e = wrong(msg, "adapter", name, "is no name of an adapter, with a room and a key");
+    return e ? e : check_user(j, room, false, msg);
+}
+
 // Of the journal: who it is about, where it says.
 static enum err check_record(struct db_judge *j, const struct row *row, struct errmsg *msg)
 {
-    enum err e = row->kind == ROW_ASK ? check_address(j, row, false, msg) : check_adapter(row->adapter, msg);
+    enum err e = row->kind == ROW_ASK ? check_address(j, row, false, msg) : check_lane(j, row->adapter, msg);
     return e || !row->user.n ? e : check_user(j, row->user, true, msg);
 }
 

@@ -98,6 +98,38 @@ static void test_rows_in_order(void **state)
     db_judge_destroy(NULL);
 }
 
+// Of contacts in rooms elsewhere: their lanes, what these hold, and who is in.
+static void test_rows_of_guests(void **state)
+{
+    (void)state;
+    static const enum row_kind kinds[] = {ROW_LANE, ROW_RECORD, ROW_LETTER};
+    struct db_judge *j = judge_ok();
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        struct row row = {.kind = kinds[i], .adapter = STR("home ops@conf.example a key")};
+        judged(j, row, ERR_OK, "");
+        row.user = STR("ops@conf.example/lamp");
+        judged(j, row, ERR_OK, "");
+        row.adapter = STR("home Ops@conf.example a");
+        judged(j, row, ERR_CONF, "is not as servers write it");
+        row.adapter = STR("home ops@conf.example/x a");
+        judged(j, row, ERR_CONF, "it has a resource");
+        row.adapter = STR("Home ops@conf.example a");
+        judged(j, row, ERR_CONF, "is no name of an adapter");
+        row.adapter = STR("home ops@conf.example");
+        judged(j, row, ERR_CONF, "with a room and a key");
+        row.adapter = STR("home ops@conf.example ");
+        judged(j, row, ERR_CONF, "with a room and a key");
+    }
+    struct row row = {.kind = ROW_GUEST, .domain = STR("b.example"), .local = STR("lamp"), .name = STR("Lamp")};
+    row.user = STR("ops@conf.example");
+    judged(j, row, ERR_OK, "");
+    row.user = STR("ops@conf.example/x");
+    judged(j, row, ERR_CONF, "it has a resource");
+    row.domain = STR("B.example");
+    judged(j, row, ERR_CONF, "is no domain");
+    db_judge_destroy(j);
+}
+
 static void test_rows_by_themselves(void **state)
 {
     (void)state;
@@ -221,6 +253,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rows_in_order),
+        cmocka_unit_test(test_rows_of_guests),
         cmocka_unit_test(test_rows_by_themselves),
         cmocka_unit_test(test_configurations),
         cmocka_unit_test_setup_teardown(test_whole_database, setup, fixture_teardown),

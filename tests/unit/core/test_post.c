@@ -162,26 +162,6 @@ static void test_said_again_after_a_kill(void **state)
     }
 }
 
-// Services name each delivery: what is new must not cost a look at the room's past.
-static void test_named_by_its_source_long_after_the_start(void **state)
-{
-    struct rig *r = inside(state);
-    rig_pass(r, HOUR);
-    rig_post(r, "lamp", "a");
-    unsigned checks = room_of(state)->checks, enters = room_of(state)->enters;
-    for (unsigned i = 0; i < 3; i++) {
-        char id[8];
-        (void)snprintf(id, sizeof id, "b%u", i);
-        struct event ev = rig_post_event("lamp", r->room[0].jid, id, "");
-        ev.flags |= EVENT_AGAIN;
-        rig_do(r, &ev);
-    }
-    expect_said(room_of(state), "b", 3);
-    assert_int_equal(room_of(state)->checks, checks);
-    assert_int_equal(room_of(state)->catchups, 0);
-    assert_int_equal(room_of(state)->enters, enters);
-}
-
 static void test_outcome_of_what_failed_is_told_again(void **state)
 {
     struct rig *r = inside(state);
@@ -513,29 +493,6 @@ static void test_taken_back(void **state)
     ev = discard(r, "never");
     rig_do(r, &ev);
     assert_int_equal(r->j.refused, 3);
-}
-
-// Its sender was told that nothing was posted, and asks again under the same key.
-static void test_taken_back_and_posted_again(void **state)
-{
-    struct rig *r = *state;
-    rig_pass(r, HOUR);
-    room_of(state)->refuse = ERR_AUTH;
-    post_many(r, "lamp", "a", 3);
-    for (unsigned i = 0; i < 2; i++) {
-        struct event ev = discard(r, "a1");
-        rig_do(r, &ev);
-        ev = rig_post_event("lamp", r->room[0].jid, "a1", "");
-        ev.flags |= EVENT_AGAIN;
-        rig_do(r, &ev);
-    }
-    assert_int_equal(r->j.refused, 0);
-    assert_int_equal(settled(r, "a1"), 0);
-    room_of(state)->refuse = ERR_OK;
-    rig_pass(r, GUEST_PARK_MS + 1000);
-    assert_int_equal(rig_said(room_of(state), "a1"), 1);
-    assert_int_equal(rig_settled(r, "a1", ERR_OK), 1);
-    assert_int_equal(queued(r, "lamp"), 0);
 }
 
 static void test_taken_back_and_killed(void **state)
@@ -973,9 +930,7 @@ int main(void)
         TEST(test_refused_as_if_it_were_out),
         TEST(test_too_much_at_once),
         TEST(test_bounces_of_nothing),
-        TEST(test_named_by_its_source_long_after_the_start),
         TEST(test_taken_back),
-        TEST(test_taken_back_and_posted_again),
         TEST(test_taken_back_and_killed),
         TEST(test_on_its_way_is_not_taken_back),
         TEST(test_taking_back_drops_no_letters),
