@@ -137,14 +137,16 @@ static bool too_many(struct planner *p)
     return true;
 }
 
-// What corrects what, or answers it.
-static void relate(struct planner *p, const struct webhook_post *post, struct line *line)
+// What corrects what, or answers it. `own`: the id that it goes out with.
+static void relate(struct planner *p, const struct webhook_post *post, struct line *line, struct str own)
 {
     struct webhook_request *r = p->r;
     struct webhook_key_view before;
     if (!line->target.room)
         return;
     if (post->key.n && webhook_keys_find(r->a->keys, r->hook->name, post->key, line->target.to, r->in.wall, &before)) {
+        if (str_eq(before.root, own)) // it was said before a kill, and comes again
+            return;
         bool corrects = post->mode == WEBHOOK_UPSERT;
         line->replace = corrects ? arena_dup(&r->arena, before.root) : STR_NONE;
         line->reply = arena_dup(&r->arena, before.stanza);
@@ -173,6 +175,7 @@ static bool plan_say(struct planner *p, struct plan *plan)
         return false;
     struct str key, nick, prefix;
     webhook_identity_of(r->a, r->hook, post->nick, &r->arena, &key, &nick, &prefix);
+    char wire[WEBHOOK_ID_MAX + 1];
     struct str text = text_of(p, post, prefix);
     plan->lines = arena_zalloc(&r->arena, n * (1 + post->file_count), sizeof *plan->lines);
     for (size_t i = 0; i < n; i++) {
@@ -185,7 +188,7 @@ static bool plan_say(struct planner *p, struct plan *plan)
             line->file = part ? &post->files[part - 1] : NULL;
             line->body = text;
             if (!part)
-                relate(p, post, line);
+                relate(p, post, line, webhook_message_wire(wire, plan->id, plan->count - 1));
         }
     }
     return true;

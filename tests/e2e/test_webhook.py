@@ -7,7 +7,7 @@ import pytest
 
 from bridge import Bridge
 from client import Client
-from servers import HOST, free_port
+from servers import HOST, Prosody, free_port
 
 TOKEN = "averysecrettokenofthirtytwobytes"
 
@@ -170,14 +170,9 @@ async def test_several_rooms_and_people(hooks):
     async with alice_of(hooks) as alice:
         for name in ("open", "second"):
             await alice.make_room(f"{name}@{hooks.xmpp.rooms}", "alice")
-        status, _, answer = await asyncio.to_thread(hooks.http, "POST", "/h/both", {"body": "to all"}, authorization=f"Bearer {TOKEN}")
-        assert status == 202, str(answer)
-
-        def settled():
-            targets = hooks.http("GET", answer["self"], authorization=f"Bearer {TOKEN}")[2]["targets"]
-            return [t["status"] for t in targets if "rooms" in t["to"]] == ["confirmed"] * 2
-
-        await hooks.until(settled, what="two rooms confirmed")
+        status, _, answer = await asyncio.to_thread(hooks.http, "POST", "/h/both", {"body": "to all"}, authorization=f"Bearer {TOKEN}", prefer="wait=25")
+        assert status == 200, str(answer)
+        assert [t["status"] for t in answer["targets"]] == ["confirmed"] * 3
         for where in (f"open@{hooks.xmpp.rooms}/both", f"second@{hooks.xmpp.rooms}/both", f"both@{hooks.domain}"):
             await alice.expect(kind="message", frm=where, body="to all")
 
@@ -189,6 +184,37 @@ async def test_a_puppet_speaks_by_its_name(hooks):
         status, _, answer = await hooks.post("puppets", {"text": "built", "username": "ci"}, "/slack")
         assert (status, answer) == (200, "ok")
         await alice.expect(kind="message", frm=f"{room}/ci (bot)", body="built")
+
+
+def form(name, data):
+    """A multipart body with a file, and its Content-Type."""
+    head = f'--b\r\nContent-Disposition: form-data; name="files[0]"; filename="{name}"\r\nContent-Type: image/png\r\n\r\n'
+    return head.encode() + data + b"\r\n--b--\r\n", "multipart/form-data; boundary=b"
+
+
+async def test_a_file_without_a_place_to_go_is_told_of(hooks):
+    async with alice_of(hooks) as alice:
+        room = f"open@{hooks.xmpp.rooms}"
+        await alice.make_room(room, "alice")
+        body, kind = form("graph.png", b"\x89PNG")
+        assert (await hooks.post("open", body, "/discord", content_type=kind))[0] == 204
+        await alice.expect(kind="message", frm=f"{room}/Opener", body="File: graph.png")
+        await alice.expect(kind="message", frm=f"{room}/Opener", body="upload service")
+
+
+def test_a_file_goes_by_way_of_the_upload_service():
+    async def story(hooks):
+        async with alice_of(await hooks.listening()) as alice:
+            room = f"open@{hooks.xmpp.rooms}"
+            await alice.make_room(room, "alice")
+            body, kind = form("graph.png", b"\x89PNG")
+            assert (await hooks.post("open", body, "/discord", content_type=kind))[0] == 204
+            await alice.expect(kind="message", frm=f"{room}/Opener", body="File: graph.png")
+            url = await alice.expect(kind="message", frm=f"{room}/Opener", where=lambda s: s.xml.find("{jabber:x:oob}x/{jabber:x:oob}url") is not None)
+            assert url["body"].endswith("graph.png")
+
+    with Prosody(uploads="") as server, Hooks(server) as hooks:
+        asyncio.run(story(hooks))
 
 
 async def test_who_may_not_is_told_nothing(hooks):

@@ -162,6 +162,23 @@ static void test_keys_live_for_their_window_and_over_a_restart(void **state)
     rig_free(g);
 }
 
+static void test_a_message_that_comes_again_does_not_correct_itself(void **state)
+{
+    (void)state;
+    static const char *const key[] = {"Idempotency-Key", "one", NULL};
+    static const char post[] = "{\"body\": \"a\", \"key\": \"k\"}";
+    struct rig *g = rig_start(RIG_HOOK(""));
+    rig_post_to(g, RIG_PATH, post, key); // a kill before it was answered
+    char id[48];
+    snprintf(id, sizeof id, "%s", rig_said(g)->id);
+    rig_restart(g, RIG_HOOK(""));
+    rig_post_to(g, RIG_PATH, post, key);
+    struct rig_post *p = rig_said(g);
+    assert_string_equal(p->id, id);
+    assert_string_equal(p->replace, "");
+    rig_free(g);
+}
+
 static void test_what_was_never_said_is_not_corrected(void **state)
 {
     (void)state;
@@ -343,6 +360,7 @@ int main(void)
         cmocka_unit_test(test_puppets_of_an_earlier_run_count),
         cmocka_unit_test(test_posts_of_a_key_correct_the_first),
         cmocka_unit_test(test_keys_live_for_their_window_and_over_a_restart),
+        cmocka_unit_test(test_a_message_that_comes_again_does_not_correct_itself),
         cmocka_unit_test(test_what_was_never_said_is_not_corrected),
         cmocka_unit_test(test_an_alert_is_one_message_until_it_is_resolved),
         cmocka_unit_test(test_a_message_is_changed_and_taken_back_by_its_id),
