@@ -22,6 +22,7 @@ static const struct conf_item update_schema[] = {
             "what senders name as `key`."},
     {.name = "path",
      .type = CONF_STR,
+     .flags = CONF_OTHER,
      .doc = "Where the key stands in the payload, with `by: path`.",
      .example = "build.number"},
     {.name = "window",

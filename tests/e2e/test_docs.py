@@ -99,7 +99,7 @@ def anchors(text):
 @pytest.mark.parametrize("page", PAGES)
 def test_links_lead_somewhere(page):
     folder = (ROOT / page).parent
-    for target in re.findall(r"\]\(([^)\s]+)\)", PAGES[page]):
+    for target in re.findall(r"\]\(([^)\s]+)\)", re.sub(r"`[^`\n]*`", "", PAGES[page])):  # what stands in code is none
         path, _, anchor = target.partition("#")
         if re.match(r"[a-z]+:", target):
             continue
