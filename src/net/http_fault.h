@@ -7,7 +7,7 @@
     X(NONE, 0, "")                                                                                                     \
     X(CONTROL, 400, "a control character, or a CR or LF that is no line's end, stands in the head")                    \
     X(METHOD, 400, "the method is no token")                                                                           \
-    X(TARGET, 400, "the request target is malformed: it begins with a slash and has neither blanks nor a fragment")    \
+    X(TARGET, 400, "the request target is malformed: a path or an http URL, with neither blanks nor a fragment")       \
     X(PATH, 400, "the path has a dot segment, an encoded slash or control, a bad escape, or is not UTF-8")             \
     X(VERSION_BAD, 400, "the request line does not end with an HTTP version")                                          \
     X(FOLD, 400, "a header is folded over lines")                                                                      \

@@ -99,7 +99,7 @@ uint64_t http_message_body(const struct http_message *m)
 
 // --- Host (RFC 9112 section 3.2) ---
 
-// uri-host [ ":" port ] in its characters; whose host it is, is the handler's question.
+// uri-host [ ":" port ] in its characters; whose host it is, nobody asks: each hook's path is its own.
 static bool host_good(struct str host)
 {
     static const char others[] = "-._~%!$&'()*+,;=:[]";
@@ -181,6 +181,24 @@ static enum http_fault split_path(struct http_message *m)
     return HTTP_FAULT_NONE;
 }
 
+// Takes scheme and authority off the absolute form (section 3.2.2), which a client sends to what it thinks a proxy.
+// False where it is none, or the authority is empty or has more than host and port.
+static bool skip_authority(struct str *target)
+{
+    static const struct str schemes[] = {{"http://", 7}, {"https://", 8}};
+    for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
+        size_t from = schemes[i].n, to = from;
+        if (target->n < from || !str_case_eq(str_sub(*target, 0, from), schemes[i]))
+            continue;
+        while (to < target->n && !strchr("/?#", target->p[to]))
+            to++;
+        bool good = to > from && host_good(str_sub(*target, from, to));
+        *target = str_sub(*target, to, target->n);
+        return good;
+    }
+    return false;
+}
+
 static enum http_fault check_target(struct http_message *m)
 {
     struct http_head *h = &m->head;
@@ -188,9 +206,13 @@ static enum http_fault check_target(struct http_message *m)
         h->path = h->target;
         return HTTP_FAULT_NONE;
     }
-    if (!str_starts(h->target, STR("/")) || str_find(h->target, '#') >= 0)
+    struct str origin = h->target;
+    bool good = str_starts(origin, STR("/")) || skip_authority(&origin);
+    if (!good || str_find(origin, '#') >= 0)
         return HTTP_FAULT_TARGET;
-    str_cut(h->target, '?', &h->path, &h->query);
+    str_cut(origin, '?', &h->path, &h->query);
+    if (!h->path.n)
+        h->path = STR("/");
     return split_path(m);
 }
 

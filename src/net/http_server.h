@@ -8,7 +8,7 @@
  * connection with nothing more of it interpreted:
  *   400 obs-fold, bare CR or LF, controls, blanks before a colon, a name that is no token, Content-Length twice, in a
  *       list or beside Transfer-Encoding, a coding other than "chunked", any in HTTP/1.0, no or two Host,
- * absolute-form, a path with "." or "..", %00, %2F, %5C, other controls or broken UTF-8, malformed chunks or trailers
+ *       a path with "." or "..", %00, %2F, %5C, other controls or broken UTF-8, malformed chunks or trailers
  *   408 a head or body that does not come in time           413 a body beyond what the handler takes
  *   414 a request line that is too long                     417 an Expect other than 100-continue
  *   431 a head that is too large                            501 a method that is not in enum http_method
@@ -44,8 +44,8 @@ enum { HTTP_SEGMENTS_MAX = 16 };
 struct http_head {
     enum http_method method;
     struct str method_name; // "POST"
-    struct str target;      // as sent: "/h/a%20b?wait=true", or "*" with OPTIONS
-    struct str path;        // as sent, up to the "?"
+    struct str target;      // as sent: "/h/a%20b?wait=true", "http://host/h/a?wait=true", or "*" with OPTIONS
+    struct str path;        // as sent, up to the "?", without scheme and authority
     struct str query;       // as sent, behind the "?"; see http_form.h. Never log it whole: it may carry a secret
     // The path between its slashes, each decoded once, valid UTF-8 without controls: "/a/b" has two, "/a/" two, the
     // last empty, and "/" none.
