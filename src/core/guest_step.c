@@ -274,17 +274,25 @@ static struct str wished(const struct bridge *b, struct effects *out, const stru
     return g->plain ? plain_nick(out->arena, wish) : wish;
 }
 
-static bool is_nick(struct effects *out, const struct venue *v, struct str nick)
+// Makes it what the room will make of it (resourceprep): full-width letters are letters then, and their owner is seen
+// to be there. False when it is no nick.
+static bool prepare_nick(struct effects *out, const struct venue *v, struct str *nick)
 {
     struct jid jid, room = venue_jid(v);
-    return nick.n && !jid_make(out->arena, room.local, room.domain, nick, &jid);
+    if (!nick->n || jid_make(out->arena, room.local, room.domain, *nick, &jid))
+        return false;
+    *nick = str_trim(jid.resource);
+    return nick->n;
 }
 
 // A nick that nobody there has, as far as is known; false when too many are taken.
 static bool choose_nick(struct bridge *b, struct effects *out, struct guest *g)
 {
-    g->plain = g->plain || !is_nick(out, g->venue, wished(b, out, g));
     struct str wish = wished(b, out, g);
+    if (!prepare_nick(out, g->venue, &wish)) {
+        g->plain = true;
+        wish = wished(b, out, g);
+    }
     for (; g->clashes <= GUEST_CLASHES; g->clashes++) {
         struct str nick = g->clashes ? arena_printf(out->arena, STR_FMT " %u", STR_ARG(wish), g->clashes + 1) : wish;
         if (taken(g->venue, g, nick))
