@@ -10,7 +10,7 @@
 
 #include <stdio.h>
 
-enum { SWEEP = 1000, TEXT_MAX = 500, STANZA_MAX = 1023 };
+enum { SWEEP = 1000, TEXT_MAX = 500, STANZA_MAX = 1023, NICK_MAX = 200 };
 
 struct kept {
     struct list_node node;   // of `age`
@@ -48,6 +48,7 @@ void webhook_messages_remove(struct webhook_messages *t, struct webhook_message 
     for (size_t i = 0; i < m->count; i++) {
         mem_free((char *)(uintptr_t)m->targets[i].stanza.p);
         mem_free((char *)(uintptr_t)m->targets[i].text.p);
+        mem_free((char *)(uintptr_t)m->targets[i].as.p);
     }
     mem_free(m->targets);
     mem_free(k->strings);
@@ -191,6 +192,12 @@ bool webhook_message_move(struct webhook_message *m, size_t at, enum webhook_tar
     return true;
 }
 
+void webhook_message_named(struct webhook_message *m, size_t at, struct str nick)
+{
+    if (nick.n)
+        m->targets[at].as = again(m->targets[at].as, nick, NICK_MAX);
+}
+
 void webhook_messages_park(struct webhook_messages *t, struct str key, struct str to, enum err e, struct str text,
                            void (*each)(void *ud, struct webhook_message *m, size_t at), void *ud)
 {
@@ -259,7 +266,7 @@ static void target_json(const struct webhook_target *t, struct strbuf *out)
     member(out, "stanza_id", t->stanza);
     if (t->stanza.n)
         member(out, "by", t->to);
-    member(out, "nick", t->nick);
+    member(out, "nick", t->as.n ? t->as : t->nick);
     if (wrong)
         member(out, "condition", str_c(err_condition(t->err)));
     member(out, "detail", t->text);

@@ -40,6 +40,7 @@ struct webhook_target {
     unsigned part;   // 0: the text; 1, ...: a file of it
     struct str key;  // of the identity that says it
     struct str nick; // of that; may be empty
+    struct str as;   // the one it has in the room, once there
     enum webhook_target_state state;
     struct str stanza; // the room's id, once there
     enum err err;      // PARKED, FAILED, REFUSED: why
@@ -80,6 +81,8 @@ void webhook_messages_remove(struct webhook_messages *t, struct webhook_message 
 // copied.
 bool webhook_message_move(struct webhook_message *m, size_t at, enum webhook_target_state state, enum err e,
                           struct str stanza, struct str text);
+// It was said in the room under this nick, which may be another one than was wished.
+void webhook_message_named(struct webhook_message *m, size_t at, struct str nick);
 // Each target of this identity and address that waits in the queue is parked (or with ERR_OK is not any more). `each`
 // is told of those that changed; may be NULL.
 void webhook_messages_park(struct webhook_messages *t, struct str key, struct str to, enum err e, struct str text,

@@ -338,6 +338,7 @@ void webhook_result_settled(struct webhook_adapter *a, const struct event *ev)
         return;
     struct webhook_request *waiter = m->waiter;
     (void)webhook_message_move(m, at, ev->err ? WEBHOOK_FAILED : WEBHOOK_CONFIRMED, ev->err, ev->reply, ev->body);
+    webhook_message_named(m, at, ev->nick);
     if (waiter)
         look(waiter);
 }

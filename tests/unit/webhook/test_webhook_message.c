@@ -97,12 +97,15 @@ static void test_it_is_told_as_json(void **state)
     assert_true(move(m, 1, WEBHOOK_QUEUED));
     assert_true(webhook_message_move(m, 0, WEBHOOK_CONFIRMED, ERR_OK, STR("r\"1"), STR_NONE));
     assert_true(webhook_message_move(m, 1, WEBHOOK_FAILED, ERR_FORBIDDEN, STR_NONE, STR("no")));
+    webhook_message_named(m, 0, STR("bot 2"));
+    webhook_message_named(m, 1, STR_NONE);
     webhook_message_json(m, STR("/h/h/messages/m"), &out);
-    assert_str(strbuf_view(&out),
-               "{\"id\":\"m\",\"status\":\"partial\",\"self\":\"/h/h/messages/m\",\"hook\":\"h\",\"created\":"
-               "\"2025-10-09T08:53:20Z\",\"targets\":[{\"to\":\"ops@c.x\",\"status\":\"confirmed\",\"stanza_id\":"
-               "\"r\\\"1\",\"by\":\"ops@c.x\",\"nick\":\"bot\"},{\"to\":\"ann@x\",\"status\":\"failed\",\"condition\":"
-               "\"forbidden\",\"detail\":\"no\"}]}");
+    assert_str(
+        strbuf_view(&out),
+        "{\"id\":\"m\",\"status\":\"partial\",\"self\":\"/h/h/messages/m\",\"hook\":\"h\",\"created\":"
+        "\"2025-10-09T08:53:20Z\",\"targets\":[{\"to\":\"ops@c.x\",\"status\":\"confirmed\",\"stanza_id\":"
+        "\"r\\\"1\",\"by\":\"ops@c.x\",\"nick\":\"bot 2\"},{\"to\":\"ann@x\",\"status\":\"failed\",\"condition\":"
+        "\"forbidden\",\"detail\":\"no\"}]}");
     strbuf_finish(&out);
     webhook_messages_destroy(t);
 }
