@@ -242,11 +242,12 @@ static void key_of(struct filling *f, const json_t *payload)
         post->mode = WEBHOOK_REPLY;
 }
 
-// Whether it has a member of ours that says something.
+// Whether it has a member of ours that says something; others' payloads may have an empty list (Apprise).
 static bool is_ours(const json_t *payload)
 {
-    return json_object_get(payload, "body") || json_object_get(payload, "attachments") ||
-           json_object_get(payload, "replace");
+    const json_t *attachments = json_object_get(payload, "attachments");
+    bool empty = json_is_array(attachments) && json_array_size(attachments) == 0 && json_object_size(payload) > 1;
+    return json_object_get(payload, "body") || (attachments && !empty) || json_object_get(payload, "replace");
 }
 
 static void read_one(struct reading *r, const json_t *payload, struct str path)

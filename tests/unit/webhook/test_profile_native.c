@@ -335,9 +335,26 @@ static void test_template_contexts(void **state)
     rig_finish(&r);
 }
 
+// What Apprise's json:// posts.
+static void test_an_empty_list_of_files_is_no_mark_of_ours(void **state)
+{
+    (void)state;
+    struct profile_rig r;
+    rig_init(&r);
+    rig_read(&r, "auto",
+             STR("{\"version\":\"1.0\",\"title\":\"t\",\"message\":\"m\",\"attachments\":[],\"type\":\"info\"}"));
+    assert_int_equal(r.out.count, 1);
+    assert_true(r.out.generic);
+    assert_non_null(strstr(r.out.posts[0].body.p, "m"));
+    rig_read(&r, "native", STR("{\"attachments\":[]}"));
+    assert_int_equal(r.out.problem.status, 422);
+    rig_finish(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_an_empty_list_of_files_is_no_mark_of_ours),
         cmocka_unit_test(test_every_member),
         cmocka_unit_test(test_formats),
         cmocka_unit_test(test_plain_by_setting),
