@@ -219,12 +219,16 @@ static void carry_over(struct webhook_adapter *a, struct webhook_hooks *next)
             h->did = old->did;
             h->did.rate.per_sec = h->per_second;
             h->did.rate.burst = h->burst;
-            h->disabled = map_get(&a->disabled, name);
         } else if (old->run_time) {
             webhook_hooks_put(next, webhook_hook_ref(old));
         } else if (!old->shared) {
             webhook_post(a, &(struct event){.kind = EV_UNAVAILABLE, .key = old->name});
         }
+    }
+    for (at = 0; map_next(&a->disabled, &at, &name, &value);) {
+        struct webhook_hook *h = webhook_hooks_find(next, name);
+        if (h)
+            h->disabled = true;
     }
 }
 

@@ -75,9 +75,10 @@ void webhook_puppets_drop(struct webhook_adapter *a)
     map_finish(&a->puppets);
 }
 
-static void puppet_add(struct webhook_adapter *a, struct str key)
+static void puppet_add(struct webhook_adapter *a, struct str key, int64_t until)
 {
     struct webhook_puppet *p = MEM_NEW(struct webhook_puppet);
+    p->until = until;
     p->key = mem_dup(key.p, key.n);
     list_push(&a->puppet_age, &p->node);
     map_put(&a->puppets, str_c(p->key), p);
@@ -86,7 +87,7 @@ static void puppet_add(struct webhook_adapter *a, struct str key)
 void webhook_identity_known(struct webhook_adapter *a, struct str key)
 {
     if (str_find(key, '/') > 0 && !map_get(&a->puppets, key))
-        puppet_add(a, key);
+        puppet_add(a, key, webhook_now(a) + WEBHOOK_MESSAGE_MS);
 }
 
 void webhook_identity_forget(struct webhook_adapter *a, struct str hook)
@@ -102,10 +103,12 @@ void webhook_identity_forget(struct webhook_adapter *a, struct str hook)
     webhook_post(a, &(struct event){.kind = EV_FORGET, .key = hook});
 }
 
-// Whether there is room for another one of the hook, or was made.
+// Whether there is room for another one of the hook, or was made: who is forgotten says nothing more, so one of whom
+// something may still wait stays.
 static bool puppet_room(struct webhook_adapter *a, struct str hook)
 {
     size_t count = 0;
+    int64_t now = webhook_now(a);
     struct webhook_puppet *oldest = NULL;
     struct list_node *it, *safe;
     LIST_EACH (it, safe, &a->puppet_age) {
@@ -113,7 +116,7 @@ static bool puppet_room(struct webhook_adapter *a, struct str hook)
         if (!is_of(p, hook))
             continue;
         count++;
-        if (!oldest && !webhook_messages_busy(a->messages, str_c(p->key)))
+        if (!oldest && p->until <= now && !webhook_messages_busy(a->messages, str_c(p->key)))
             oldest = p;
     }
     if (count < WEBHOOK_PUPPETS_MAX)
@@ -136,7 +139,7 @@ static bool puppet_use(struct webhook_adapter *a, const struct webhook_hook *h, 
     }
     if (!puppet_room(a, h->name))
         return false;
-    puppet_add(a, key);
+    puppet_add(a, key, 0);
     say(a, key, name, name, h->cls);
     say_presence(a, key, true);
     return true;

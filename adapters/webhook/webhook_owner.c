@@ -104,9 +104,10 @@ static void add(struct owner_call *c, struct str words)
 static void change(struct owner_call *c, struct str verb, struct str words)
 {
     struct str name = STR_NONE, rest = words;
+    bool more = str_eq_c(verb, "rotate") || str_eq_c(verb, "test"); // which take more than a name
     (void)str_word(&rest, &name);
     const struct webhook_hook *h = webhook_hooks_find(&c->a->hooks, name);
-    if (!h) { // what follows is no name
+    if (!h && (more || !name.n)) { // what follows is no name
         h = webhook_hooks_find(&c->a->hooks, c->self);
         rest = words;
     }

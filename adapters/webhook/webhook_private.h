@@ -81,13 +81,19 @@ struct webhook_request {
     struct str *wire; // ids of its messages, `count` of them
     struct str *told; // as the sender knows them
     size_t count;
-    unsigned open;               // tokens that have not come back
-    unsigned taken;              // messages that the bridge has
-    enum err refused, condition; // why it was not taken; what a problem names
-    struct str why, place;       // and about which room or person
-    int64_t wait_ms, deadline;   // Prefer: wait; the last of it (monotonic ms)
-    bool too_late;               // something could not be taken back
+    unsigned open;                // tokens that have not come back
+    unsigned taken;               // messages that the bridge has
+    enum err refused, condition;  // why it was not taken; what a problem names
+    struct str why, place;        // and about which room or person
+    int64_t wait_ms, deadline;    // Prefer: wait; the last of it (monotonic ms)
+    bool too_late;                // something could not be taken back
+    struct webhook_final *finals; // `final_count` of them
+    size_t final_count;
     int64_t began;
+};
+
+struct webhook_final { // a key under which nothing more is to come, once the request is accepted
+    struct str key, to;
 };
 
 struct webhook_park {
@@ -98,7 +104,8 @@ struct webhook_park {
 
 struct webhook_puppet {
     struct list_node node;
-    char *key; // owned: "hook/name"
+    char *key;     // owned: "hook/name"
+    int64_t until; // monotonic ms: until then it may have to say what an earlier run took
 };
 
 static inline int64_t webhook_now(const struct webhook_adapter *a)

@@ -54,6 +54,8 @@ static void succeed(struct webhook_request *r, bool confirmed)
     if (r->idem)
         webhook_idem_done(r->a->idem, r->idem, str_c(r->id), (unsigned)r->count);
     r->idem = NULL;
+    for (size_t i = 0; i < r->final_count; i++)
+        webhook_keys_end(r->a->keys, r->hook->name, r->finals[i].key, r->finals[i].to, r->in.wall);
     r->hook->did.accepted++;
     move(r, WEBHOOK_ANSWERED);
     webhook_answer_success(r, r->told, r->count, confirmed, false);
@@ -94,9 +96,11 @@ static void fail_refused(struct webhook_request *r)
     bool full = r->refused == ERR_AGAIN || r->refused == ERR_LIMIT;
     int status = status_of(r->refused);
     struct str why = r->why.n ? r->why : str_c(err_text(r->refused));
-    struct str detail =
-        full ? STR("too much waits to be delivered already; nothing was posted")
-             : arena_printf(&r->arena, "nothing was posted to " STR_FMT ": " STR_FMT, STR_ARG(r->place), STR_ARG(why));
+    const char *rest = r->too_late ? "; to others it was" : "";
+    struct str detail = full && !r->too_late
+                            ? STR("too much waits to be delivered already; nothing was posted")
+                            : arena_printf(&r->arena, "nothing was posted to " STR_FMT ": " STR_FMT "%s",
+                                           STR_ARG(r->place), STR_ARG(why), rest);
     r->condition = r->refused;
     fail(r, status, status == 429 || status == 503 ? WEBHOOK_RETRY_S : 0, detail);
 }

@@ -210,7 +210,7 @@ static bool plan_change(struct planner *p, struct plan *plan)
     for (size_t i = 0; i < m->count; i++) {
         const struct webhook_target *t = &m->targets[i];
         bool was = t->state <= WEBHOOK_CONFIRMED;
-        if (!was || (t->part && !retract))
+        if (!was || (t->part && !retract) || (retract && !t->room))
             continue;
         struct line *line = &plan->lines[plan->count++];
         line->target = (struct webhook_target){.to = arena_dup(&r->arena, t->to),
@@ -224,7 +224,10 @@ static bool plan_change(struct planner *p, struct plan *plan)
         line->body = post->body;
         line->retract = retract;
     }
-    return plan->count || fail(p, 404, STR("nothing of this message was said"), STR_NONE);
+    return plan->count || fail(p, 404,
+                               retract ? STR("nothing of this message was said in a room: what people were sent stays")
+                                       : STR("nothing of this message was said"),
+                               STR_NONE);
 }
 
 /* Posting. */
@@ -278,8 +281,8 @@ static void remember(struct webhook_request *r, const struct plan *plan, const s
     const struct webhook_post *post = plan->post;
     if (!post->key.n || line->file || !line->target.room || post->act != WEBHOOK_SAY)
         return;
-    if (post->final)
-        webhook_keys_end(r->a->keys, r->hook->name, post->key, line->target.to, r->in.wall);
+    if (post->final) // what is refused comes again, and still corrects
+        r->finals[r->final_count++] = (struct webhook_final){arena_dup(&r->arena, post->key), line->target.to};
     else
         webhook_keys_said(r->a->keys, r->hook->name, post->key, line->target.to, wire, r->hook->window, r->in.wall);
 }
@@ -358,6 +361,7 @@ void webhook_say(struct webhook_request *r, struct webhook_problem *problem, int
         return;
     *retry_after = 0;
     r->count = r->outcome.count;
+    r->finals = arena_zalloc(&r->arena, p.total + 1, sizeof *r->finals);
     fsm_move(&r->fsm, WEBHOOK_AT_BRIDGE, webhook_now(r->a), &r->a->log);
     for (size_t i = 0; i < r->count; i++)
         post_plan(r, &plans[i], i);

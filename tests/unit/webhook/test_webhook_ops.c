@@ -132,6 +132,20 @@ static void test_disabled_is_gone(void **state)
     rig_free(g);
 }
 
+static void test_disabled_is_still_so_when_it_comes_back(void **state)
+{
+    (void)state;
+    struct rig *g = rig_start(RIG_HOOK(""));
+    done(g, "disable alerts");
+    assert_true(rig_reload(g, "hooks: {other: {rooms: [ops@rooms.x], auth: [{type: token, secret: " RIG_TOKEN "}]}}"));
+    check_posts(g, RIG_PATH, 404);
+    assert_true(rig_reload(g, RIG_HOOK("")));
+    check_posts(g, RIG_PATH, 410);
+    done(g, "enable alerts");
+    check_posts(g, RIG_PATH, 202);
+    rig_free(g);
+}
+
 static void test_a_hook_expires(void **state)
 {
     (void)state;
@@ -247,6 +261,7 @@ int main(void)
         cmocka_unit_test(test_it_outlives_a_restart_and_a_reload),
         cmocka_unit_test(test_two_tokens_live_for_the_overlap),
         cmocka_unit_test(test_disabled_is_gone),
+        cmocka_unit_test(test_disabled_is_still_so_when_it_comes_back),
         cmocka_unit_test(test_a_hook_expires),
         cmocka_unit_test(test_a_test_is_a_message),
         cmocka_unit_test(test_render_posts_nothing),

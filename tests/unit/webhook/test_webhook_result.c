@@ -242,6 +242,22 @@ static void test_one_that_is_refused_takes_the_others_back(void **state)
     rig_free(g);
 }
 
+static void test_what_went_out_to_others_is_told(void **state)
+{
+    (void)state;
+    struct rig *g = rig_start(TWO);
+    struct http_exchange *x = rig_post_to(g, RIG_PATH, "{\"body\": \"a\"}", NULL);
+    rig_answer(g, ERR_OK);
+    rig_answer(g, ERR_AGAIN);
+    rig_answer(g, ERR_OK);
+    rig_answer(g, ERR_NOTFOUND); // it was said meanwhile
+    rig_answer(g, ERR_OK);
+    assert_int_equal(x->status, 429);
+    check_has(x->text, "to others it was");
+    assert_null(strstr(x->text, "; nothing was posted"));
+    rig_free(g);
+}
+
 static void test_one_room_of_several_that_is_parked(void **state)
 {
     (void)state;
@@ -326,6 +342,7 @@ int main(void)
         cmocka_unit_test(test_refusals_by_their_reason),
         cmocka_unit_test(test_it_is_answered_when_all_are_taken),
         cmocka_unit_test(test_one_that_is_refused_takes_the_others_back),
+        cmocka_unit_test(test_what_went_out_to_others_is_told),
         cmocka_unit_test(test_one_room_of_several_that_is_parked),
         cmocka_unit_test(test_a_sender_that_goes_while_it_waits),
         cmocka_unit_test(test_what_is_not_ours_is_ignored),
