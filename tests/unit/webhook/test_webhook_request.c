@@ -15,7 +15,7 @@ static void test_what_is_posted_is_said_and_answered_when_it_is_on_disk(void **s
     struct http_exchange *x = rig_post_to(g, RIG_PATH, "{\"body\": \"disk full\"}", NULL);
     struct rig_post *p = rig_said(g);
     assert_int_equal(p->type, MESSAGE_GROUPCHAT);
-    assert_int_equal(p->flags, EVENT_DURABLE);
+    assert_int_equal(p->flags, EVENT_DURABLE | EVENT_TELL);
     assert_string_equal(p->key, "alerts");
     assert_string_equal(p->user, "ops@rooms.x");
     assert_string_equal(p->nick, "Alerts");
@@ -190,7 +190,7 @@ static void test_the_same_request_is_said_once(void **state)
     struct http_exchange *busy = rig_post_to(g, RIG_PATH, "{\"body\": \"a\"}", key);
     assert_int_equal(busy->status, 409);
     rig_accepted(g, x);
-    assert_int_equal(rig_said(g)->flags, EVENT_DURABLE | EVENT_AGAIN);
+    assert_int_equal(rig_said(g)->flags, EVENT_DURABLE | EVENT_TELL | EVENT_AGAIN);
     struct http_exchange *again = rig_post_to(g, RIG_PATH, "{\"body\": \"a\"}", key);
     assert_int_equal(again->status, 202);
     assert_string_equal(again->text, x->text);

@@ -307,7 +307,7 @@ static void test_what_is_not_ours_is_ignored(void **state)
     rig_settle(g, "", "", ERR_FORBIDDEN);
     rig_park(g, "nobody", ERR_OK);
     rig_send(g, &(struct event){.kind = EV_JOURNALED, .token = 12345});
-    assert_int_equal(g->a->ops->send(g->a, &(struct event){.kind = EV_MESSAGE, .key = STR("alerts")}), ERR_UNSUPPORTED);
+    assert_int_equal(g->a->ops->send(g->a, &(struct event){.kind = EV_COMMAND, .key = STR("alerts")}), ERR_UNSUPPORTED);
     rig_free(g);
 }
 
