@@ -300,6 +300,12 @@ void letters_link_down(struct bridge *b, uint16_t component);
 bool letters_erase(struct bridge *b, struct effects *out, const struct user *u);
 enum err letter_restore(struct bridge *b, const struct row *row);
 
+/* letter_tell.c: adapters that wait for what becomes of a word to one person. */
+// The record has been settled: it has arrived, unless a letter is about it, which is told of in its time.
+void letter_settled(struct bridge *b, struct effects *out, const struct source *s, uint64_t record, struct str id);
+void letter_tell(struct bridge *b, struct effects *out, const struct letter *l, enum err err);
+enum err letter_err(const struct letter *l); // of one that nobody tries any more
+
 /* ask.c: users who were promised an outcome. */
 void asks_init(struct asks *a);
 void asks_finish(struct asks *a);

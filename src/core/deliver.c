@@ -455,10 +455,8 @@ static bool tell_settled(struct bridge *b, struct effects *out, const struct sou
         if (!effects_fit(out, 1))
             return false;
         char *id = lane_tell(s->lane);
-        if (id && s->number)
-            say_south(
-                b, out,
-                &(struct event){.kind = EV_SETTLED, .adapter = s->number, .id = arena_dup(out->arena, str_c(id))});
+        if (id)
+            letter_settled(b, out, s, s->lane->reported, str_c(id));
         mem_free(id);
     }
     return true;

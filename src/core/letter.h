@@ -30,6 +30,7 @@ struct letter {
     int64_t held;      // monotonic ms until which the server may lose it; INT64_MAX: no fence is back
     int64_t doubt;     // wall ms of its try, if that was before this process; 0: else
     bool row_due;      // its row is to be written
+    bool told;         // its adapter is told what becomes of it
     struct str about;  // source, record and user as a key
     struct str user, id, why,
         local; // user: a bare JID, of a room with the contact behind a slash; local: of the contact

@@ -227,6 +227,7 @@ static void refused(struct bridge *b, struct effects *out, struct letter *l, con
     } else {
         set_state(b, l, LETTER_DEAD, INT64_MAX);
         tell(b, out, s, lane_of(b, l), l->user, l->why);
+        letter_tell(b, out, l, letter_err(l));
     }
     store_letter(b, out, l, false);
 }
@@ -335,6 +336,7 @@ void letter_missing(struct bridge *b, struct effects *out, const struct lane *la
     l = letter_explain(&b->letters, l, STR("its text is missing in the journal"));
     set_state(b, l, LETTER_DEAD, INT64_MAX);
     tell(b, out, &b->sources[l->source], lane_of(b, l), l->user, l->why);
+    letter_tell(b, out, l, letter_err(l));
     store_letter(b, out, l, false);
 }
 
@@ -431,6 +433,7 @@ static void due(struct bridge *b, struct effects *out, struct letter *l)
         return;
     }
     if (l->state == LETTER_SENT) {
+        letter_tell(b, out, l, ERR_OK);
         end(b, out, l);
         return;
     }

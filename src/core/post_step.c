@@ -169,8 +169,7 @@ static void again(struct bridge *b, struct effects *out, struct guest *g, const 
     struct str user = letter_user(b, out, g);
     const struct letter *l = letter_about(&b->letters, g->source, number, user);
     if (l)
-        told_failed(b, out, g, ev->id, l->state == LETTER_EXPIRED ? ERR_TIMEOUT : ERR_NOTACCEPTABLE,
-                    arena_dup(out->arena, l->why));
+        told_failed(b, out, g, ev->id, letter_err(l), arena_dup(out->arena, l->why));
     else
         told_settled(b, out, g, ev->id, STR_NONE, STR_NONE);
 }
