@@ -87,11 +87,7 @@ static void check_profile(const struct conf_value *v, struct conf_report *report
 
 static void check_line(const struct conf_value *v, struct conf_report *report)
 {
-    struct str s = conf_str(v);
-    bool good = utf8_valid(s) && s.n <= 200;
-    for (size_t i = 0; i < s.n; i++)
-        good = good && (unsigned char)s.p[i] >= ' ' && s.p[i] != 127;
-    if (!good)
+    if (!webhook_hook_line_good(conf_str(v)))
         conf_fail(report, v, "this must be one line of at most 200 bytes");
 }
 

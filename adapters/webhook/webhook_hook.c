@@ -1,6 +1,7 @@
 #include "adapters/webhook/webhook_hook.h"
 
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "text/jid.h"
 #include "text/json.h"
 
@@ -57,6 +58,14 @@ bool webhook_hook_name_good(struct str name)
             return false;
     }
     return true;
+}
+
+bool webhook_hook_line_good(struct str line)
+{
+    bool good = utf8_xml_valid(line) && line.n <= 200;
+    for (size_t i = 0; i < line.n; i++)
+        good = good && (unsigned char)line.p[i] >= ' ' && line.p[i] != 127;
+    return good;
 }
 
 bool webhook_hook_address(struct arena *a, struct str text, struct str *out)

@@ -71,6 +71,8 @@ struct webhook_hook *webhook_hook_create(struct str name);
 struct str webhook_hook_identity(const struct webhook_hook *h);
 #define WEBHOOK_SHARED STR("*") // that of the one of all hooks: no hook is called so
 bool webhook_hook_name_good(struct str name);
+// Titles and nicks: one line of at most 200 bytes, of characters that XMPP can carry.
+bool webhook_hook_line_good(struct str line);
 // A bare address with a local part, prepared, in the arena; false for anything else.
 bool webhook_hook_address(struct arena *a, struct str text, struct str *out);
 // Whether the hook may post to `wish`, an address or a channel as services name them ("#ops", "@ann", "ops": the local

@@ -11,6 +11,7 @@
 #include <inttypes.h>
 
 enum { OVERLAP_MS = 86400000, RENDER_HEADERS = 8 };
+#define SPAN_MAX (INT64_C(36500) * 86400000) // a time behind it is still one
 
 struct call {
     struct webhook_adapter *a;
@@ -60,6 +61,17 @@ static struct str value_of(struct str word, const char *name)
     if (!str_cut(word, '=', &key, &value) || !str_eq_c(key, name))
         return STR_NONE;
     return value.n ? value : (struct str){"", 0};
+}
+
+// Two names where one is meant, or a mistyped one: nothing is done to the other.
+static bool nothing_more(struct call *c, const char *verb)
+{
+    struct str rest = c->rest, word;
+    if (!str_word(&rest, &word))
+        return true;
+    (void)err_set(c->msg, ERR_BADREQ, "hook %s: one name is enough, '" STR_FMT "' is one too many", verb,
+                  STR_ARG(word));
+    return false;
 }
 
 static bool only_at_run_time(struct call *c, const char *what)
@@ -139,6 +151,10 @@ static bool add_place(struct webhook_hook *h, struct webhook_places *places, str
         at[i] = places->at[i];
     if (!webhook_hook_address(&h->arena, text, &at[places->n]))
         return false;
+    for (size_t i = 0; i < places->n; i++) {
+        if (str_eq(at[i], at[places->n])) // is there already
+            return true;
+    }
     *places = (struct webhook_places){at, places->n + 1};
     return true;
 }
@@ -149,13 +165,15 @@ static enum err add_word(struct call *c, struct webhook_hook *h, struct str word
                expires = value_of(word, "expires");
     int64_t span;
     if (title.p) {
+        if (!title.n || !webhook_hook_line_good(title))
+            return err_set(c->msg, ERR_BADREQ, "a title is one line of 1 to 200 bytes, without control characters");
         h->title = h->nick = arena_dup(&h->arena, title);
     } else if (profile.p) {
         h->profile = webhook_profile_find(profile);
         if (!h->profile)
             return err_set(c->msg, ERR_BADREQ, "there is no profile '" STR_FMT "'", STR_ARG(profile));
     } else if (expires.p) {
-        if (!clock_parse_span(expires, &span) || span <= 0)
+        if (!clock_parse_span(expires, &span) || span <= 0 || span > SPAN_MAX)
             return err_set(c->msg, ERR_BADREQ, "'" STR_FMT "' is no time such as 90d", STR_ARG(expires));
         h->expires = webhook_wall(c->a) + span;
     } else if (!add_place(h, user.p ? &h->people : &h->rooms, user.p ? user : word)) {
@@ -208,6 +226,8 @@ static enum err op_remove(struct call *c)
 {
     if (!only_at_run_time(c, "remove"))
         return ERR_NOTALLOWED;
+    if (!nothing_more(c, "remove"))
+        return ERR_BADREQ;
     row_drop(c, "h/");
     webhook_identity_forget(c->a, c->name);
     webhook_hooks_remove(&c->a->hooks, c->name);
@@ -218,6 +238,8 @@ static enum err op_remove(struct call *c)
 static enum err set_disabled(struct call *c, bool disabled)
 {
     struct str key = arena_concat(&c->arena, (struct str[]){STR("d/"), c->name}, 2);
+    if (!nothing_more(c, disabled ? "disable" : "enable"))
+        return ERR_BADREQ;
     c->h->disabled = disabled;
     if (c->h->run_time) {
         webhook_hook_keep(c->a, c->h);
@@ -246,7 +268,7 @@ static enum err op_rotate(struct call *c)
     struct str span = str_trim(c->rest);
     if (!only_at_run_time(c, "change"))
         return ERR_NOTALLOWED;
-    if (span.n && (!clock_parse_span(span, &overlap) || overlap < 0))
+    if (span.n && (!clock_parse_span(span, &overlap) || overlap < 0 || overlap > SPAN_MAX))
         return err_set(c->msg, ERR_BADREQ, "'" STR_FMT "' is no time such as 24h", STR_ARG(span));
     token_give(c, c->h, overlap);
     webhook_hook_keep(c->a, c->h);

@@ -65,6 +65,9 @@ async def test_an_owner_adds_and_rotates_a_hook(hooks):
         assert (await post_to(hooks, path, "old"))[0] == 404
         assert (await post_to(hooks, rotated, "new"))[0] == 202
         await alice.expect(kind="message", frm=f"{room}/Mine", body="new")
+        for mistake in ("remove mien", "disable mien", "remove mine too"):  # nothing is done to the one that was spoken to
+            assert "is removed" not in await say(alice, room, "Mine", mistake)
+        assert (await post_to(hooks, rotated, "still there"))[0] == 202
         assert "is removed" in await say(alice, room, "Opener", "remove mine")
         assert (await post_to(hooks, rotated, "gone"))[0] == 404
 

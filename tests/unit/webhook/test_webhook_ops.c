@@ -193,6 +193,15 @@ static void test_render_posts_nothing(void **state)
     rig_free(g);
 }
 
+static void test_a_room_named_twice_is_one(void **state)
+{
+    (void)state;
+    struct rig *g = rig_start(RIG_HOOK(""));
+    done(g, "add made dev@rooms.x DEV@Rooms.x dev@rooms.x");
+    check_has(done(g, "list").text, "posts to dev@rooms.x\n");
+    rig_free(g);
+}
+
 static void test_what_is_wrong_is_told(void **state)
 {
     (void)state;
@@ -212,6 +221,12 @@ static void test_what_is_wrong_is_told(void **state)
         {"add made ops@rooms.x expires=soon", ERR_BADREQ, "no time"},
         {"remove alerts", ERR_NOTALLOWED, "of the configuration"},
         {"rotate alerts", ERR_NOTALLOWED, "of the configuration"},
+        {"add made ops@rooms.x expires=106751991167d", ERR_BADREQ, "no time"},
+        {"add made ops@rooms.x title=a\x01", ERR_BADREQ, "a title is"},
+        {"add made ops@rooms.x title=\xef\xbf\xbe", ERR_BADREQ, "a title is"},
+        {"add made ops@rooms.x title=", ERR_BADREQ, "a title is"},
+        {"disable alerts made", ERR_BADREQ, "'made' is one too many"},
+        {"enable alerts made", ERR_BADREQ, "'made' is one too many"},
         {"remove none", ERR_NOTFOUND, "no hook 'none'"},
         {"test", ERR_BADREQ, "which hook"},
         {"render alerts", ERR_BADREQ, "render what?"},
@@ -227,6 +242,9 @@ static void test_what_is_wrong_is_told(void **state)
     assert_int_equal(rows_there(&g->rows), 0);
     done(g, "add made dev@rooms.x");
     assert_int_equal(operate(g, "rotate made soon").err, ERR_BADREQ);
+    assert_int_equal(operate(g, "rotate made 106751991167d").err, ERR_BADREQ);
+    assert_int_equal(operate(g, "remove made other").err, ERR_BADREQ);
+    done(g, "remove made");
     rig_free(g);
 }
 
@@ -265,6 +283,7 @@ int main(void)
         cmocka_unit_test(test_a_hook_expires),
         cmocka_unit_test(test_a_test_is_a_message),
         cmocka_unit_test(test_render_posts_nothing),
+        cmocka_unit_test(test_a_room_named_twice_is_one),
         cmocka_unit_test(test_what_is_wrong_is_told),
         cmocka_unit_test(test_the_configuration_counts_where_both_have_a_hook),
         cmocka_unit_test(test_rows_of_hooks_that_cannot_be_read),
