@@ -101,7 +101,7 @@ static enum err webhook_create(struct adapter_env *env, const struct conf_value 
     list_init(&a->waiting);
     list_init(&a->tokens);
     backoff_init(&a->backoff, BACKOFF_MS, BACKOFF_MAX_MS);
-    a->listen_at = a->sweep_at = INT64_MAX;
+    a->listen_at = a->sweep_at = a->bridge_at = INT64_MAX;
     arena_init(&a->words, 1024);
     *out = &a->base;
     return ERR_OK;

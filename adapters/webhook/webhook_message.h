@@ -50,6 +50,7 @@ struct webhook_target {
 struct webhook_message {
     struct str id, hook;
     int64_t wall; // when it was accepted
+    bool gone;    // it was taken back: what was taken back is not changed, nor taken back again
     void *waiter; // who answers when it is settled; NULL: nobody
     size_t count;
     struct webhook_target *targets; // `count` of them

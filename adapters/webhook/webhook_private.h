@@ -18,6 +18,7 @@ enum {
     WEBHOOK_WAIT_MAX_S = 30,      // of Prefer: wait
     WEBHOOK_RETRY_S = 10,         // told to who comes when the queue is full
     WEBHOOK_PARKED_RETRY_S = 60,  // or when the room cannot be entered
+    WEBHOOK_BRIDGE_MS = 8000,     // the bridge has not taken it: the disk is full or gone, and senders go after 10 s
     WEBHOOK_SWEEP_MS = 60 * 1000, // between two looks for what has become too old
     WEBHOOK_PARKS_MAX = 10000,
 };
@@ -39,6 +40,7 @@ struct webhook_adapter {
     struct webhook_server *server; // NULL: it does not listen
     struct backoff backoff;
     int64_t listen_at, sweep_at; // monotonic ms of the next try, or INT64_MAX; of the next look
+    int64_t bridge_at;           // of the next look at what waits for the bridge, or INT64_MAX
     struct errmsg why;           // it does not listen
     struct list_node requests;   // all that are not freed, but for those at the room
     struct list_node waiting;    // those
@@ -87,6 +89,7 @@ struct webhook_request {
     struct str why, place;        // and about which room or person
     int64_t wait_ms, deadline;    // Prefer: wait; the last of it (monotonic ms)
     bool too_late;                // something could not be taken back
+    bool given_up;                // the bridge took it too late: it is taken back
     struct webhook_final *finals; // `final_count` of them
     size_t final_count;
     int64_t began;
@@ -146,6 +149,7 @@ void webhook_result_taken(struct webhook_request *r);                         //
 void webhook_result_gone(struct webhook_request *r);                          // nobody waits for its answer any more
 void webhook_result_settled(struct webhook_adapter *a, const struct event *ev);
 void webhook_result_parked(struct webhook_adapter *a, const struct event *ev);
+void webhook_result_posted(struct webhook_request *r); // the bridge is asked to take it
 void webhook_result_deadlines(struct webhook_adapter *a);
 int64_t webhook_result_deadline(const struct webhook_adapter *a); // the next one, or INT64_MAX
 // A token for a message of the request (its number there), or for taking it back.

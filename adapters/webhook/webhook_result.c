@@ -5,8 +5,9 @@
  *
  * Failures: one is REFUSED: the others are taken back, and all of it is refused. Its room cannot be entered, while the
  * sender waits: it is taken back, and the answer says why; where it went out meanwhile, that is told instead. Nothing
- * comes in time: it is told to be on its way. A request with several messages is not taken back for one room: what is
- * told is where each of them is. */
+ * comes in time: it is told to be on its way. The bridge cannot store it: the sender is told so in time to try again,
+ * and what the bridge takes in the end is taken back. A request with several messages is not taken back for one room:
+ * what is told is where each of them is. */
 #include "adapters/webhook/webhook_private.h"
 
 #include "base/mem.h"
@@ -64,6 +65,11 @@ static void succeed(struct webhook_request *r, bool confirmed)
 
 static void fail(struct webhook_request *r, int status, int64_t retry_after, struct str detail)
 {
+    for (size_t i = 0; i < r->count; i++) { // what was to be taken back was not
+        struct webhook_message *m = webhook_messages_find(r->a->messages, r->told[i]);
+        if (m)
+            m->gone = false;
+    }
     move(r, WEBHOOK_ANSWERED);
     webhook_answer_problem(r, &(struct webhook_problem){.status = status, .detail = detail}, retry_after);
     webhook_request_free(r);
@@ -222,10 +228,46 @@ void webhook_result_gone(struct webhook_request *r)
         webhook_request_free(r);
 }
 
+void webhook_result_posted(struct webhook_request *r)
+{
+    struct webhook_adapter *a = r->a;
+    if (a->bridge_at != INT64_MAX)
+        return;
+    a->bridge_at = webhook_now(a) + WEBHOOK_BRIDGE_MS;
+    webhook_schedule(a);
+}
+
+// It stays until the bridge has said what became of it.
+static void give_up(struct webhook_request *r)
+{
+    r->given_up = true;
+    webhook_answer_problem(
+        r, &(struct webhook_problem){.status = 503, .detail = STR("it cannot be stored just now; nothing was posted")},
+        WEBHOOK_RETRY_S);
+}
+
+static void look_at_bridge(struct webhook_adapter *a, int64_t now)
+{
+    struct list_node *it, *safe;
+    a->bridge_at = INT64_MAX;
+    LIST_EACH (it, safe, &a->requests) {
+        struct webhook_request *r = CONTAINER_OF(it, struct webhook_request, node);
+        int64_t at = r->fsm.since + WEBHOOK_BRIDGE_MS;
+        if (r->fsm.state != WEBHOOK_AT_BRIDGE || !r->x)
+            continue;
+        if (at <= now)
+            give_up(r);
+        else if (at < a->bridge_at)
+            a->bridge_at = at;
+    }
+}
+
 void webhook_result_deadlines(struct webhook_adapter *a)
 {
     int64_t now = webhook_now(a);
     struct list_node *it, *safe;
+    if (a->bridge_at <= now)
+        look_at_bridge(a, now);
     LIST_EACH (it, safe, &a->waiting) {
         struct webhook_request *r = CONTAINER_OF(it, struct webhook_request, node);
         if (r->fsm.state == WEBHOOK_AT_ROOM && r->deadline <= now)
@@ -235,7 +277,7 @@ void webhook_result_deadlines(struct webhook_adapter *a)
 
 int64_t webhook_result_deadline(const struct webhook_adapter *a)
 {
-    int64_t next = INT64_MAX;
+    int64_t next = a->bridge_at;
     for (struct list_node *it = a->waiting.next; it != &a->waiting; it = it->next) {
         const struct webhook_request *r = CONTAINER_OF(it, struct webhook_request, node);
         if (r->fsm.state == WEBHOOK_AT_ROOM && r->deadline < next)
@@ -289,6 +331,12 @@ static void on_back(struct webhook_request *r, const struct token *t, struct web
 
 static void on_last(struct webhook_request *r)
 {
+    if (r->given_up && (r->fsm.state != WEBHOOK_AT_BRIDGE || !take_back(r))) {
+        webhook_request_free(r);
+        return;
+    }
+    if (r->given_up)
+        return;
     if (r->fsm.state == WEBHOOK_AT_BRIDGE) {
         if (!r->refused)
             webhook_result_taken(r);

@@ -202,6 +202,8 @@ static bool plan_change(struct planner *p, struct plan *plan)
     const struct webhook_message *m = webhook_messages_find(r->a->messages, post->id);
     if (!m || !str_eq(m->hook, r->hook->name))
         return fail(p, 404, STR("there is no message of this id, or not any more"), STR_NONE);
+    if (m->gone)
+        return fail(p, 404, STR("this message was taken back"), STR_NONE);
     p->total += m->count;
     if (too_many(p))
         return false;
@@ -287,6 +289,15 @@ static void remember(struct webhook_request *r, const struct plan *plan, const s
         webhook_keys_said(r->a->keys, r->hook->name, post->key, line->target.to, wire, r->hook->window, r->in.wall);
 }
 
+// What was under its key is gone with it: the next post of that key begins anew.
+static void take_back(struct webhook_request *r, const struct plan *plan)
+{
+    struct webhook_message *m = webhook_messages_find(r->a->messages, plan->post->id);
+    m->gone = true;
+    for (size_t i = 0; i < plan->count; i++)
+        webhook_keys_failed(r->a->keys, plan->lines[i].replace);
+}
+
 static void post_plan(struct webhook_request *r, const struct plan *plan, size_t at)
 {
     struct webhook_adapter *a = r->a;
@@ -296,6 +307,8 @@ static void post_plan(struct webhook_request *r, const struct plan *plan, size_t
     struct webhook_message *m =
         webhook_messages_add(a->messages, plan->id, r->hook->name, targets, plan->count, r->in.wall);
     m->waiter = r;
+    if (plan->post->act == WEBHOOK_RETRACT)
+        take_back(r, plan);
     for (size_t i = 0; i < plan->count; i++) {
         char *id = arena_alloc(&r->arena, WEBHOOK_ID_MAX + 1);
         struct str wire = webhook_message_wire(id, plan->id, i);
@@ -367,6 +380,8 @@ void webhook_say(struct webhook_request *r, struct webhook_problem *problem, int
         post_plan(r, &plans[i], i);
     if (!r->open) // nothing but the bytes of files
         webhook_result_taken(r);
+    else
+        webhook_result_posted(r);
 }
 
 void webhook_say_text(struct webhook_adapter *a, struct webhook_hook *hook, struct str text, char id[WEBHOOK_ID + 1])

@@ -258,6 +258,29 @@ static void test_what_went_out_to_others_is_told(void **state)
     rig_free(g);
 }
 
+static void test_what_cannot_be_stored_is_told_in_time(void **state)
+{
+    (void)state;
+    struct rig *g = rig_start(RIG_HOOK(""));
+    struct http_exchange *x = rig_post_to(g, RIG_PATH, "{\"body\": \"a\"}", wait_5);
+    rig_pass(g, 4000);
+    struct http_exchange *y = rig_post_to(g, RIG_PATH, "{\"body\": \"b\"}", NULL);
+    rig_pass(g, 3999);
+    assert_int_equal(x->answers, 0);
+    rig_pass(g, 1);
+    assert_int_equal(x->status, 503);
+    check_has(x->text, "\"retry_after\":");
+    assert_int_equal(y->answers, 0);
+    assert_null(rig_next(g, EV_DISCARD));
+    rig_journal(g); // the disk is back
+    assert_int_equal(y->status, 202);
+    assert_non_null(rig_next(g, EV_DISCARD));
+    assert_null(rig_next(g, EV_DISCARD));
+    rig_journal(g);
+    assert_int_equal(x->answers, 1);
+    rig_free(g);
+}
+
 static void test_one_room_of_several_that_is_parked(void **state)
 {
     (void)state;
@@ -343,6 +366,7 @@ int main(void)
         cmocka_unit_test(test_it_is_answered_when_all_are_taken),
         cmocka_unit_test(test_one_that_is_refused_takes_the_others_back),
         cmocka_unit_test(test_what_went_out_to_others_is_told),
+        cmocka_unit_test(test_what_cannot_be_stored_is_told_in_time),
         cmocka_unit_test(test_one_room_of_several_that_is_parked),
         cmocka_unit_test(test_a_sender_that_goes_while_it_waits),
         cmocka_unit_test(test_what_is_not_ours_is_ignored),

@@ -295,6 +295,27 @@ static void test_a_message_is_changed_and_taken_back_by_its_id(void **state)
     rig_free(g);
 }
 
+static void test_what_was_taken_back_stays_so(void **state)
+{
+    (void)state;
+    struct rig *g = rig_start(RIG_HOOK(""));
+    rig_accepted(g, rig_post_to(g, RIG_PATH, "{\"body\": \"a\", \"key\": \"fire\"}", NULL));
+    struct rig_post *first = rig_said(g);
+    rig_settle(g, first->id, "room-1", ERR_OK);
+    (void)change(g, HTTP_METHOD_DELETE, "DELETE", first->id, NULL);
+    rig_journal(g);
+    assert_true(rig_said(g)->flags & EVENT_RETRACT);
+    size_t count = g->count;
+    struct http_exchange *x = change(g, HTTP_METHOD_PATCH, "PATCH", first->id, "{\"body\": \"b\"}");
+    assert_int_equal(x->status, 404);
+    check_has(x->text, "was taken back");
+    assert_int_equal(change(g, HTTP_METHOD_DELETE, "DELETE", first->id, NULL)->status, 404);
+    assert_int_equal(g->count, count);
+    rig_accepted(g, rig_post_to(g, RIG_PATH, "{\"body\": \"c\", \"key\": \"fire\"}", NULL));
+    assert_string_equal(rig_said(g)->replace, "");
+    rig_free(g);
+}
+
 /* Files. */
 
 static void test_links_are_messages_behind_the_text(void **state)
@@ -407,6 +428,7 @@ int main(void)
         cmocka_unit_test(test_what_was_never_said_is_not_corrected),
         cmocka_unit_test(test_an_alert_is_one_message_until_it_is_resolved),
         cmocka_unit_test(test_a_message_is_changed_and_taken_back_by_its_id),
+        cmocka_unit_test(test_what_was_taken_back_stays_so),
         cmocka_unit_test(test_links_are_messages_behind_the_text),
         cmocka_unit_test(test_bytes_go_without_a_promise),
         cmocka_unit_test(test_bytes_alone_are_promised_in_words),
