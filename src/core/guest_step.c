@@ -293,7 +293,8 @@ static bool choose_nick(struct bridge *b, struct effects *out, struct guest *g)
         g->plain = true;
         wish = wished(b, out, g);
     }
-    for (; g->clashes <= GUEST_CLASHES; g->clashes++) {
+    // Those of ours are known to have theirs: of them, nobody has to be asked.
+    for (; g->clashes < GUEST_CLASHES + g->venue->guest_count; g->clashes++) {
         struct str nick = g->clashes ? arena_printf(out->arena, STR_FMT " %u", STR_ARG(wish), g->clashes + 1) : wish;
         if (taken(g->venue, g, nick))
             continue;

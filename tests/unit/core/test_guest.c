@@ -226,6 +226,23 @@ static void test_two_of_ours_with_one_name(void **state)
     assert_int_equal(room_of(state)->enters, 2); // nobody has asked for what the other has
 }
 
+static void test_many_of_ours_with_one_name(void **state)
+{
+    struct rig *r = *state;
+    struct event ev = rig_post_event("lamp", r->room[0].jid, "a", "Backup");
+    rig_do(r, &ev);
+    char nick[16];
+    for (unsigned i = 2; i <= 10; i++) {
+        (void)snprintf(nick, sizeof nick, "Backup %u", i);
+        rig_stranger(r, room_of(state), nick);
+    }
+    rig_run(r);
+    ev = rig_post_event("door", r->room[0].jid, "b", "Backup");
+    rig_do(r, &ev);
+    assert_true(str_eq_c(view(r, "door").nick, "Backup 11"));
+    assert_int_equal(rig_settled(r, "b", ERR_OK), 1);
+}
+
 static void test_nick_that_is_anothers_once_prepared(void **state)
 {
     struct rig *r = inside(state);
@@ -770,6 +787,7 @@ int main(void)
         TEST(test_nick_known_to_be_taken),
         TEST(test_all_nicks_taken),
         TEST(test_two_of_ours_with_one_name),
+        TEST(test_many_of_ours_with_one_name),
         TEST(test_nick_that_is_anothers_once_prepared),
         TEST(test_nick_the_server_cannot_take),
         TEST(test_room_gives_another_nick),
