@@ -22,7 +22,7 @@ struct event guest_event(struct bridge *b, struct effects *out, const struct gue
 // What it has said and no reflection has told of may have arrived or not: it is looked for, then said again.
 void guest_doubt(struct bridge *b, struct guest *g);
 void guest_say_leave(struct bridge *b, struct effects *out, struct guest *g);
-size_t guests_busy(const struct bridge *b); // that enter or are checked
+size_t guests_busy(struct bridge *b); // that enter or are checked
 
 void guest_park(struct bridge *b, struct effects *out, struct guest *g, enum err err, struct str why, int64_t ms);
 // It tries again after a while that grows.

@@ -316,10 +316,10 @@ void guest_wish(struct bridge *b, struct effects *out, struct guest *g, struct s
 
 /* Entering */
 
-size_t guests_busy(const struct bridge *b)
+static size_t count_busy(const struct venues *t)
 {
     size_t n = 0;
-    for (struct list_node *v = b->venues.all.next; v != &b->venues.all; v = v->next) {
+    for (struct list_node *v = t->all.next; v != &t->all; v = v->next) {
         const struct venue *venue = CONTAINER_OF(v, struct venue, node);
         for (struct list_node *it = venue->guests.next; it != &venue->guests; it = it->next) {
             const struct guest *g = CONTAINER_OF(it, struct guest, node);
@@ -327,6 +327,15 @@ size_t guests_busy(const struct bridge *b)
         }
     }
     return n;
+}
+
+size_t guests_busy(struct bridge *b)
+{
+    struct venues *t = &b->venues;
+    if (!t->counted)
+        t->busy = count_busy(t);
+    t->counted = true;
+    return t->busy;
 }
 
 // One that may leave so that another may enter: the one that was silent longest.
@@ -375,6 +384,7 @@ void guest_enter(struct bridge *b, struct effects *out, struct guest *g)
     if (!venue_in(g->venue))
         venue_forget_people(g->venue); // it is told anew who is there
     guest_set_state(b, g, GUEST_ENTERING);
+    b->venues.busy++;
     guest_look_at(b, g, b->now + GUEST_ENTER_MS);
     say_north(b, out, &ev);
 }
@@ -417,6 +427,7 @@ void guest_check(struct bridge *b, struct effects *out, struct guest *g)
     guest_set_state(b, g, GUEST_CHECKING);
     ev.number = g->check = ++b->venues.serial;
     guest_look_at(b, g, b->now + GUEST_CHECK_MS);
+    b->venues.busy++;
     say_north(b, out, &ev);
 }
 

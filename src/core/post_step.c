@@ -436,6 +436,7 @@ static bool work_venue(struct bridge *b, struct effects *out, struct venue *v)
 bool posts_work(struct bridge *b, struct effects *out)
 {
     struct venues *t = &b->venues;
+    t->counted = false;
     if (b->now >= t->next && !guests_tick(b, out))
         return false;
     while (!list_empty(&t->work)) {

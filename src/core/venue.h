@@ -125,6 +125,8 @@ struct venues {
     struct map by_room;         // component and room
     struct map by_lane;         // struct guest, by the name of its lane
     size_t guest_count;
+    size_t busy;                     // guests that enter or are checked, at most
+    bool counted;                    // that is so, in this step
     int64_t next;                    // no guest is to be looked at before; INT64_MAX: none
     uint64_t serial;                 // of checks and stays
     uint64_t turn;                   // of records: in which order they were accepted
