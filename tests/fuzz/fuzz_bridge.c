@@ -1,8 +1,8 @@
 /* Any bytes as a sequence of events: each byte chooses from small sets of kinds, users, addresses, keys, tokens and
  * flags, so that events meet; the journal's rows at the start have any numbers, what the bridge asks of the journal is
- * answered or not, and fences and errors are those of what it said, or not. What must hold: a step stays within its
- * bound, nothing goes north over a link that is down, each posted token is answered once, ticks come to an end, and in
- * the end no deadline is left. */
+ * answered or not, and fences, errors, and what rooms elsewhere say are about what it said, or not. What must hold: a
+ * step stays within its bound, nothing goes north over a link that is down, each posted token is answered once, ticks
+ * come to an end, and in the end no deadline is left. */
 #include "core/bridge.h"
 #include "fuzz.h"
 
@@ -13,15 +13,19 @@ enum { HEARD = 32, ASKED = 64, RECORDS = 64 };
 // What the bridge has said, to be taken up.
 struct echo {
     char ids[HEARD][48]; // of messages
+    uint64_t check;      // the last question to a room
+    struct {
+        char local[8], room[8], nick[16]; // who asked last to enter one, or spoke
+    } guest;
     size_t id_count;
     uint64_t fence[3];
     struct {
-        char lane[8];
+        char lane[32];
         uint64_t after;
     } asked[ASKED];
     size_t asked_count;
     struct {
-        char lane[8], key[8], id[48];
+        char lane[32], key[8], id[48];
         uint64_t number;
     } records[RECORDS];
     size_t record_count;
@@ -53,7 +57,10 @@ static struct bridge *make_bridge(void)
     static const struct bridge_adapter adapters[] = {{{"home", 4}, 1, true}, {{"far", 3}, 2, false}};
     static const struct str rules[] = {{"allow all to @f", 15}, {"allow see to x", 14}, {"allow admin to a@f", 18}};
     static const struct str groups[] = {{"f=f", 3}};
-    static const struct bridge_config cfg = {components, 2, adapters, 2, rules, 3, groups, 1, 1};
+    static const struct bridge_venue venues[] = {{.room = {"r@conf", 6}, .password = {"p", 1}, .create = true},
+                                                 {.cap = 1, .idle = 60000}};
+    static const struct bridge_config cfg = {components,      2, adapters, 2, rules, 3, groups, 1, 1, .venues = venues,
+                                             .venue_count = 2};
     struct bridge *b;
     struct errmsg msg;
     FUZZ_CHECK(bridge_create(&cfg, &b, &msg) == ERR_OK);
@@ -82,13 +89,69 @@ static struct jid take_to(struct input *in)
     return j;
 }
 
+// Of rooms elsewhere, and what adapters have said there.
+static void take_venue(struct input *in, const struct echo *echo, struct event *ev)
+{
+    static const char *const rooms[] = {"r", "q"}, *const nicks[] = {"k1", "k2", "k1 2", "", "n"}, *const ids[] = {"i",
+                                                                                                                   "j",
+                                                                                                                   "l",
+                                                                                                                   "m",
+                                                                                                                   "o",
+                                                                                                                   "p"};
+    static const enum event_kind about[] = {EV_MESSAGE, EV_ENTER, EV_SAY, EV_LEAVE};
+    ev->user.local = PICK(in, rooms);
+    ev->user.domain = STR("conf");
+    ev->user.resource = STR_NONE;
+    if (ev->adapter) {
+        ev->type = MESSAGE_GROUPCHAT;
+        ev->replace = take(in, 4) ? STR_NONE : STR("i");
+        ev->reply = take(in, 4) ? STR_NONE : STR("s");
+        ev->flags |= take(in, 8) ? 0 : EVENT_RETRACT;
+        ev->number *= 1000;
+        ev->id = PICK(in, ids);
+        return;
+    }
+    ev->user.resource = PICK(in, nicks);
+    ev->name = PICK(in, nicks);
+    ev->to.domain = STR("gw");
+    if (echo->guest.room[0] && take(in, 8)) {
+        ev->user.local = str_c(echo->guest.room);
+        ev->user.resource = take(in, 4) ? str_c(echo->guest.nick) : ev->user.resource;
+        ev->to.local = str_c(echo->guest.local);
+    }
+    ev->marks = take(in, 2) ? 1U << take(in, 11) : MARK_SELF;
+    ev->marks |= take(in, 2) ? MARK_SELF : 0;
+    ev->flags |= take(in, 4) ? 0 : EVENT_SUBJECT;
+    ev->role = (enum role)take(in, ROLE_MODERATOR + 1);
+    ev->affiliation = (enum affiliation)take(in, AFFILIATION_OWNER + 1);
+    ev->about = about[take(in, 4)];
+    ev->number = take(in, 4) ? echo->check : ev->number;
+    ev->stamp = (int64_t)take(in, 64) * 1000;
+    ev->err = take(in, 2) ? ERR_OK : ev->err;
+}
+
+static bool of_venue(const struct event *ev)
+{
+    static const enum event_kind kinds[] = {EV_ENTERED, EV_LEFT, EV_HEARD, EV_CHECKED, EV_CAUGHT_UP, EV_BOUNCE};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        if (ev->kind == kinds[i])
+            return true;
+    }
+    return ev->adapter && (ev->kind == EV_DISCARD || (ev->kind == EV_MESSAGE && ev->type == MESSAGE_GROUPCHAT));
+}
+
 static void take_event(struct input *in, const struct echo *echo, struct event *ev)
 {
     static const char *const keys[] = {"k1", "k2", "k3", "room", ""}, *const nicks[] = {"n1", "n2", "", "\x01"},
                              *const texts[] = {"hello", "", "warm", "a longer text of several words"},
                              *const lanes[] = {"home", "far", "", "a@f", "nobody"},
                              *const rules[] = {"allow see read to x", "deny see to a@f", "nonsense", "allow all to *"};
-    *ev = (struct event){.kind = (enum event_kind)take(in, EV_COUNT)};
+    static const enum event_kind guests[] = {EV_MESSAGE, EV_MESSAGE, EV_ENTERED,   EV_HEARD,
+                                             EV_LEFT,    EV_CHECKED, EV_CAUGHT_UP, EV_BOUNCE};
+    *ev = (struct event){.kind = (enum event_kind)take(in, EV_COUNT + 8)};
+    bool guest = ev->kind >= EV_COUNT; // oftener than the others
+    if (guest)
+        ev->kind = guests[ev->kind - EV_COUNT];
     unsigned where = take(in, 8);
     ev->adapter = (uint16_t)(where & 3);
     ev->component = (uint16_t)(where < 6 ? 1 : 2);
@@ -117,6 +180,12 @@ static void take_event(struct input *in, const struct echo *echo, struct event *
         ev->to.local = STR_NONE; // minted
     if (ev->kind == EV_IDENTITY && take(in, 4))
         ev->user = (struct jid){.local = STR_NONE}; // of no user's own
+    if (guest)
+        ev->adapter = ev->kind == EV_MESSAGE;
+    if (guest && ev->adapter)
+        ev->type = MESSAGE_GROUPCHAT;
+    if (of_venue(ev) && (guest || take(in, 4)))
+        take_venue(in, echo, ev);
 }
 
 static unsigned check_effects(const struct effects *out, const bool up[3], const struct event *ev)
@@ -147,7 +216,14 @@ static void hear(struct echo *echo, const struct effect *e)
 {
     if (e->kind == EFFECT_NORTH && e->ev->kind == EV_FENCE)
         echo->fence[e->ev->component] = e->ev->number;
-    if (e->kind == EFFECT_NORTH && e->ev->kind == EV_MESSAGE)
+    if (e->kind == EFFECT_NORTH && (e->ev->kind == EV_CHECK || e->ev->kind == EV_CATCHUP))
+        echo->check = e->ev->number;
+    if (e->kind == EFFECT_NORTH && (e->ev->kind == EV_ENTER || e->ev->kind == EV_SAY)) {
+        keep_text(echo->guest.local, sizeof echo->guest.local, e->ev->to.local);
+        keep_text(echo->guest.room, sizeof echo->guest.room, e->ev->user.local);
+        keep_text(echo->guest.nick, sizeof echo->guest.nick, e->ev->nick);
+    }
+    if (e->kind == EFFECT_NORTH && (e->ev->kind == EV_MESSAGE || e->ev->kind == EV_SAY))
         keep_text(echo->ids[echo->id_count++ % HEARD], sizeof *echo->ids, e->ev->id);
     if (e->kind == EFFECT_LOAD && echo->asked_count < ASKED) {
         keep_text(echo->asked[echo->asked_count].lane, sizeof echo->asked->lane, e->ev->name);
@@ -191,7 +267,7 @@ static void answer(struct input *in, struct bridge *b, bool up[3], int64_t now, 
 {
     if (!echo->asked_count)
         return;
-    char lane[8];
+    char lane[32];
     memcpy(lane, echo->asked[0].lane, sizeof lane);
     uint64_t after = echo->asked[0].after;
     memmove(&echo->asked[0], &echo->asked[1], --echo->asked_count * sizeof *echo->asked);
@@ -217,18 +293,28 @@ static void answer(struct input *in, struct bridge *b, bool up[3], int64_t now, 
 
 static void restore_rows(struct input *in, struct bridge *b)
 {
-    static const enum row_kind kinds[] = {ROW_LANE, ROW_RECORD, ROW_RECORD, ROW_RECORD, ROW_LETTER, ROW_ASK};
-    static const char *const lanes[] = {"home", "far", "nobody"}, *const users[] = {"a@f", "b@x", "a@f/r", "@", ""},
+    static const enum row_kind kinds[] = {ROW_LANE,   ROW_RECORD, ROW_RECORD,   ROW_RECORD,
+                                          ROW_LETTER, ROW_ASK,    ROW_IDENTITY, ROW_GUEST};
+    static const char *const lanes[] = {"home", "far", "nobody", "home r@conf k1", "home q@conf k1"},
+                             *const users[] = {"a@f", "b@x", "a@f/r", "@", "", "r@conf", "r@conf/k1"},
                              *const ids[] = {"i", "j", ""};
     static const uint64_t numbers[] = {0, 1, 2, 3, 5, 300, 5000, INT64_MAX, UINT64_MAX};
     static const int64_t times[] = {0, 1, 100000, -1, INT64_MIN, INT64_MAX};
 #define NUMBER(in) numbers[take(in, sizeof numbers / sizeof *numbers)]
 #define TIME(in) times[take(in, sizeof times / sizeof *times)]
     for (unsigned n = take(in, 8); n > 0; n--) {
-        struct row row = {.kind = kinds[take(in, 6)], .domain = STR("gw"), .local = STR("k1"), .key = STR("k1")};
+        struct row row = {.kind = kinds[take(in, 8)], .domain = STR("gw"), .local = STR("k1"), .key = STR("k1")};
         row.adapter = PICK(in, lanes);
         row.user = PICK(in, users);
         row.id = PICK(in, ids);
+        row.name = take(in, 2) ? STR("k1\x1f\x1f\x1f\x1f"
+                                     "500\x1f"
+                                     "0\x1f"
+                                     "7\x1f"
+                                     "1")
+                               : STR_NONE;
+        if (row.kind == ROW_IDENTITY)
+            row.adapter = STR("home");
         row.number = NUMBER(in);
         row.settled = NUMBER(in);
         row.trimmed = NUMBER(in);
@@ -269,6 +355,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         restore_rows(&in, b);
     (void)step(b, &(struct event){.kind = EV_LINK_UP, .component = 1}, up, &echo);
     int64_t now = 0;
+    static const char *const keys[] = {"k1", "k2"};
+    for (unsigned i = 0; i < 2; i++)
+        (void)step(b,
+                   &(struct event){.kind = EV_IDENTITY,
+                                   .adapter = 1,
+                                   .key = str_c(keys[i]),
+                                   .wish = str_c(keys[i]),
+                                   .name = str_c(keys[i])},
+                   up, &echo);
     while (in.n) {
         struct event ev;
         take_event(&in, &echo, &ev);
@@ -283,6 +378,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             answer(&in, b, up, now, &echo);
     }
     end(b, up, now, &echo);
+    struct guest_view v;
+    for (size_t at = 0; bridge_next_guest(b, &at, &v);)
+        FUZZ_CHECK(v.nick.n <= 80 && !v.in &&
+                   bridge_guest(b, &(struct jid){v.local, v.domain, STR_NONE},
+                                &(struct jid){STR("r"), STR("conf"), STR_NONE}) <= GUEST_LISTENS);
     struct bridge_stat s;
     bridge_stat(b, &s);
     FUZZ_CHECK(s.pending == 0);

@@ -108,8 +108,8 @@ static void see_presence(struct clients *c, const struct xml_node *n)
 {
     struct str type = xml_attr(n, "type"), user = bare_of(xml_attr(n, "to")), contact = bare_of(xml_attr(n, "from"));
     bool gone = str_eq_c(type, c->logging_in ? "unsubscribed" : "unavailable");
-    if (xml_child(n, "http://jabber.org/protocol/muc#user", "x"))
-        return;
+    if (xml_child(n, "http://jabber.org/protocol/muc#user", "x") || xml_child(n, "http://jabber.org/protocol/muc", "x"))
+        return; // of a room of ours, or to one elsewhere
     if (gone)
         set_contact(c, user, contact, "offline");
     else if (!type.n && !c->logging_in)
