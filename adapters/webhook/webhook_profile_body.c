@@ -111,17 +111,23 @@ static bool is_text_type(struct str type)
            str_eq_c(type, "*/*");
 }
 
+// A text that `curl -d` says is a form: one has fields with values.
+static bool is_mere_text(const struct reading *r)
+{
+    return str_find(r->body, '=') < 0;
+}
+
 bool reading_decode(struct reading *r)
 {
     struct str type = r->type.type;
+    bool form = str_eq_c(type, "application/x-www-form-urlencoded");
     if (str_eq_c(type, "multipart/form-data"))
         return decode_multipart(r) && decode_payload(r);
-    if (str_eq_c(type, "application/x-www-form-urlencoded") ||
-        (is_text_type(type) && str_starts(r->body, STR("payload=%7B"))))
+    if ((form && !is_mere_text(r)) || (is_text_type(type) && str_starts(r->body, STR("payload=%7B"))))
         return decode_form(r) && (r->json || decode_payload(r));
     if (is_json_type(type))
         return reading_json(r, r->body);
-    if (is_text_type(type)) {
+    if (form || is_text_type(type)) {
         (void)maybe_json(r);
         return true;
     }

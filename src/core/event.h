@@ -34,6 +34,7 @@
     X(LEAVE, "leave")         /* n: `to`, our guest, leaves the room `user` (with its nick there) */                   \
     X(LEFT, "left")           /* N: `user` is there no more; `marks` and `body` say why */                             \
     X(SAY, "say")             /* n: our guest `to` says something in the room `user` (bare) */                         \
+    X(INVITED, "invited")     /* N: the room `user` (bare) asks our guest `to` in, as somebody there wishes */         \
     X(HEARD, "heard")         /* N: `user` has said something in the room; our guest `to` heard it */                  \
     X(CHECK, "check")         /* n: whether our guest `to` is in the room as `user` (XEP-0410); `number` */            \
     X(CHECKED, "checked")     /* N: the answer to CHECK `number`: `err` */                                             \

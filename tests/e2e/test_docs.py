@@ -320,3 +320,18 @@ async def test_what_is_shown_happens(documented_prosody, page, number):
         finally:
             await player.leave()
         bridge.finish()
+
+
+async def test_the_first_hook_as_it_is_shown(documented_prosody):
+    page, port = PAGES["docs/webhooks.md"], servers.free_port()
+    configuration = whole(next(blocks(page, "yaml"))[1]).replace("127.0.0.1:8080", f"{servers.HOST}:{port}")
+    command = next(blocks(page, "sh"))[1].replace("https://hooks.example.org", f"http://{servers.HOST}:{port}")
+    with DocumentedBridge(documented_prosody, None, configuration) as bridge:
+        await bridge.until(lambda: "listening" in bridge.adapter()["state"], what="listener")
+        async with Client(documented_prosody, "alice") as alice:
+            room = f"ops@{documented_prosody.rooms}"
+            await alice.make_room(room, "alice")
+            done = subprocess.run(["bash", "-ec", command], capture_output=True, text=True, timeout=30, check=False, env={**os.environ, "TOKEN": HOOK_TOKEN})
+            assert done.returncode == 0 and json.loads(done.stdout)["status"] == "queued", done.stdout + done.stderr
+            await alice.expect(kind="message", type="groupchat", frm=f"{room}/Alerts", body="backup is done")
+        bridge.finish()

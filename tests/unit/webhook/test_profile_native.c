@@ -172,6 +172,9 @@ static void test_types(void **state)
         {"form", "application/x-www-form-urlencoded", "log=l1%0Al2", "*log:*\n> l1\n> l2", 0},
         {"form", "application/x-www-form-urlencoded", "a=%zz", NULL, 400},
         {"form", "application/x-www-form-urlencoded", "a=", NULL, 422},
+        {"auto", "application/x-www-form-urlencoded", "disk is 50% full", "disk is 50% full", 0}, // curl -d
+        {"form", "application/x-www-form-urlencoded", "a+b", "a+b", 0},
+        {"native", "application/x-www-form-urlencoded", "{\"body\":\"in JSON\"}", "in JSON", 0},
         {"form", "multipart/form-data; boundary=b",
          "--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n--b--", "*a:* 1", 0},
         {"form", "multipart/form-data; boundary=b", "--c", NULL, 400},
