@@ -1,13 +1,16 @@
 """The demo: a short story on real servers, told as each side sees it. Run by scripts/demo."""
 import argparse
 import asyncio
+import json
+import subprocess
 import sys
 import time
 
 import servers
-from bridge import DEVICES, Bridge
+from bridge import DEVICES
 from client import Client
 from device import Device
+from hooks import Hooks, corrects
 
 WIDTH = 10
 PNG = bytes.fromhex("89504e470d0a1a0a0000000d4948445200000001000000010802000000907753"  # a pixel
@@ -19,9 +22,13 @@ FILES = """
 SERVERS = {"prosody": lambda: servers.Prosody(uploads=""), "ejabberd": lambda: servers.Ejabberd(uploads="open")}
 
 
+def hooks_of(bridge):
+    return {"alerts": {"title": "Alerts", "rooms": [bridge.room("ops")]}}
+
+
 def attached(server, broker):
     web = getattr(server, "web", None)
-    return Bridge(server, broker, mqtt=DEVICES.rstrip() + FILES, link=f"    upload: {{ca: {web}/ca.pem}}\n" if web else "")
+    return Hooks(server, hooks_of, broker=broker, mqtt=DEVICES.rstrip() + FILES, link=f"    upload: {{ca: {web}/ca.pem}}\n" if web else "")
 
 
 class Story:
@@ -127,6 +134,31 @@ async def death(story, alice, lamp, device):
     story.check("a command to a dead device is refused", True)
 
 
+async def curl(story, bridge, key, body):
+    """A post of a service, which waits for the room; its answer."""
+    post = json.dumps({"body": body, "key": key})
+    story.tell("service", f"curl -H 'Prefer: wait=10' -d '{post}' http://.../h/alerts/TOKEN")
+    done = await asyncio.to_thread(subprocess.run, ["curl", "-sS", "-H", "Prefer: wait=10", "-H", "Content-Type: application/json", "-d", post, bridge.url("alerts")],
+                                   capture_output=True, text=True, timeout=60, check=False)
+    answer = json.loads(done.stdout or "{}")
+    story.tell("service", f"is answered: {answer.get('status')}, {[target.get('stanza_id') for target in answer.get('targets', [])]}")
+    return answer
+
+
+async def webhook(story, alice, bridge):
+    room = bridge.room("ops")
+    await alice.make_room(room, "alice")
+    story.tell("alice", f"is in the room {room}")
+    answer = await curl(story, bridge, "disk", "disk of db1 is full")
+    first = await alice.expect(kind="message", type="groupchat", frm=f"{room}/Alerts")
+    story.tell("alice", shown(first))
+    story.check("what is posted by HTTP is said in a room, and the answer knows it", answer.get("status") == "confirmed" and first["body"] == "disk of db1 is full")
+    await curl(story, bridge, "disk", "disk of db1 is well again")
+    last = await alice.expect(kind="message", type="groupchat", frm=f"{room}/Alerts")
+    story.tell("alice", f"{shown(last)} (in place of the first)")
+    story.check("the next post of the same key corrects it", corrects(last) == first["id"])
+
+
 async def recovery(story, alice, lamp, broker, bridge):
     story.tell("operator", "kills the bridge with -9")
     bridge.kill()
@@ -176,6 +208,7 @@ async def play(story, server, broker, bridge):
         await command(story, alice, lamp, device)
         await alert(story, alice, lamp, device)
         await picture(story, alice, lamp, device)
+        await webhook(story, alice, bridge)
         await forbidden(story, bob, lamp)
         await invisible(story, carol, lamp)
         await death(story, alice, lamp, device)

@@ -90,14 +90,14 @@ class Hooks(Bridge):
 
 
 class Alertmanager(Server):
-    """Debian's; `urls`: where it posts to; `by`: the labels that make a group."""
+    """Debian's; `urls`: where it posts to; `by`: the labels that make a group; `credentials`: a bearer token."""
 
     name = "alertmanager"
 
-    def __init__(self, *urls, by=("alertname",), interval="1s"):
+    def __init__(self, *urls, by=("alertname",), interval="1s", credentials=None):
         super().__init__()
         self.port = free_port()
-        self.urls, self.by, self.interval = urls, by, interval
+        self.urls, self.by, self.interval, self.credentials = urls, by, interval, credentials
 
     def command(self):
         binary = shutil.which("prometheus-alertmanager") or "/usr/bin/prometheus-alertmanager"
@@ -105,7 +105,8 @@ class Alertmanager(Server):
                 f"--web.listen-address={HOST}:{self.port}", "--cluster.listen-address="]
 
     def configure(self):
-        hooks = "".join(f"      - url: {url}\n" for url in self.urls)
+        authorization = f"        http_config: {{authorization: {{credentials: {self.credentials}}}}}\n" if self.credentials else ""
+        hooks = "".join(f"      - url: {url}\n{authorization}" for url in self.urls)
         (self.directory / "alertmanager.yml").write_text(
             f"route:\n  receiver: rooms\n  group_by: [{', '.join(self.by)}]\n  group_wait: 0s\n  group_interval: {self.interval}\n  repeat_interval: 1h\n"
             f"receivers:\n  - name: rooms\n    webhook_configs:\n{hooks}")

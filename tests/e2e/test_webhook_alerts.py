@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from client import Client
-from hooks import Alertmanager, Hooks, answers, corrects, stanza_id
+from hooks import TOKEN, Alertmanager, Hooks, answers, corrects, stanza_id
 
 pytestmark = pytest.mark.skipif(not shutil.which("prometheus-alertmanager"), reason="no prometheus-alertmanager")
 
@@ -15,6 +15,7 @@ def hooks_of(bridge):
         "alerts": {"rooms": [bridge.room("alerts")], "title": "Alerts"},
         "each": {"rooms": [bridge.room("each")], "update": {"by": "fingerprint"}},
         "few": {"rooms": [bridge.room("few")], "rate": {"per_second": 0}},
+        "bearer": {"rooms": [bridge.room("alerts")], "title": "Bearer", "profile": "alertmanager", "auth": [{"type": "bearer", "secret": TOKEN}]},
         "fence": {"rooms": [bridge.room("fence")]},
     }
 
@@ -57,6 +58,14 @@ async def test_firing_and_resolved_are_one_message(hooks):
             again = await said(alice, hooks, "alerts", "full again")
             assert corrects(again) is None, "what was resolved is over"
         await alice.expect_none(kind="message", type="groupchat", body="DiskFull")
+
+
+async def test_a_token_in_the_header(hooks):
+    """As config/webhooks.yaml says."""
+    async with watched(hooks, "alerts") as alice:
+        with Alertmanager(hooks.url("bearer").removesuffix(f"/{TOKEN}"), credentials=TOKEN) as alertmanager:
+            alertmanager.alert("Bearer", summary="with credentials")
+            assert (await said(alice, hooks, "alerts", "with credentials"))["from"].resource == "Bearer"
 
 
 async def test_a_word_of_others_in_between_makes_it_a_reply(hooks):
