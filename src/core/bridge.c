@@ -225,6 +225,7 @@ enum err bridge_reconfigure(struct bridge *b, const struct bridge_config *cfg, s
     policy_destroy(b->policy);
     b->policy = policy;
     venues_configure(&b->venues, cfg->venues, cfg->venue_count);
+    guests_reconfigured(b);
     rename_components(b, cfg);
     follow_adapters(b, cfg);
     review(b, NULL);
@@ -380,6 +381,7 @@ static const struct north_entry from_north[EV_COUNT] = {
     [EV_ENTERED] = {entered_in},
     [EV_LEFT] = {left_in},
     [EV_HEARD] = {heard_in},
+    [EV_INVITED] = {invited_in},
     [EV_CHECKED] = {checked_in},
     [EV_CAUGHT_UP] = {caught_up_in},
     [EV_FENCED] = {fenced_in, true},

@@ -171,7 +171,7 @@ north_handler room_join_in, room_part_in;
 north_handler register_in, unregister_in;
 north_handler component_link_up, component_link_down, component_congestion;
 north_handler fenced_in, started_in, loaded_in, retry_in, replay_in, discard_in;
-north_handler entered_in, left_in, heard_in, checked_in, caught_up_in;
+north_handler entered_in, left_in, heard_in, invited_in, checked_in, caught_up_in;
 north_handler erase_in, offer_in, withdraw_in, approve_in, forget_in, grant_in, revoke_in, tick_in, shutdown_in;
 
 south_handler presence_changed, message_out, room_join_out, room_part_out, subject_out;
@@ -262,6 +262,8 @@ bool guest_bounced(struct bridge *b, const struct event *ev, struct effects *out
 bool guests_tick(struct bridge *b, struct effects *out); // false when the step is full
 int64_t guests_deadline(const struct bridge *b);
 void guests_link_up(struct bridge *b, uint16_t component);
+// What it is configured with is new: who is refused for the lack of it tries again.
+void guests_reconfigured(struct bridge *b);
 void guests_drained(struct bridge *b, uint16_t component);
 int64_t guest_deadline(const struct guest *g); // when it, or its lane, is to be looked at
 void guests_link_down(struct bridge *b, uint16_t component);

@@ -184,6 +184,19 @@ static void link_up(struct bridge *b, struct guest *g)
         guest_look_at(b, g, b->now);
 }
 
+static void reconfigured(struct bridge *b, struct guest *g)
+{
+    bool lacks = g->why == ERR_AUTH || g->why == ERR_NOTFOUND;
+    if (g->state == GUEST_PARKED && lacks)
+        guest_look_at(b, g, b->now);
+}
+
+void guests_reconfigured(struct bridge *b)
+{
+    for (size_t i = 1; i <= b->component_count; i++)
+        each_guest(b, (uint16_t)i, reconfigured);
+}
+
 // What waited for its output can go on.
 void guests_drained(struct bridge *b, uint16_t component)
 {

@@ -130,6 +130,20 @@ void left_in(struct bridge *b, const struct event *ev, struct effects *out)
         left_self(b, ev, out, g);
 }
 
+// Whoever asked it in has made it possible, or thinks so: it does not wait any longer.
+void invited_in(struct bridge *b, const struct event *ev, struct effects *out)
+{
+    struct guest *g = guest_met(b, ev);
+    bool away = g && (g->state == GUEST_OUT || g->state == GUEST_PARKED);
+    bool again = g && g->invited != INT64_MIN && b->now - g->invited < GUEST_INVITED_MS;
+    if (!away || again || b->stopping)
+        return;
+    g->invited = b->now;
+    guest_look_at(b, g, b->now);
+    if (lane_queued(g->lane))
+        guest_come(b, out, g);
+}
+
 static struct guest *speaker(const struct venue *v, struct str nick)
 {
     for (struct list_node *it = v->guests.next; it != &v->guests; it = it->next) {

@@ -198,7 +198,7 @@ struct guest *guest_add(struct venues *t, struct venue *v, uint32_t identity, ui
     g->name = mem_dup(name.p, name.n);
     g->lane = lane_create();
     g->at = INT64_MAX;
-    g->kicked = INT64_MIN;
+    g->kicked = g->invited = INT64_MIN;
     list_init(&g->node);
     list_push(&v->guests, &g->node);
     v->guest_count++;

@@ -24,6 +24,7 @@ enum {
     GUEST_QUIET_MS = 300000,   // no sign from the room for so long: a guest looks whether it is in, before it speaks
     GUEST_ROUTINE_MS = 600000, // and without that
     GUEST_COOL_MS = 300000,    // after a kick
+    GUEST_INVITED_MS = 10000,  // between two invitations that are followed
     GUEST_PARK_MS = 1800000,   // between tries of what was refused
     GUEST_CLASHES = 9,         // other nicks that are tried
     GUEST_MISSES = 4,          // rounds in which a room reflects nothing of what a guest says
@@ -74,6 +75,7 @@ struct guest {
     int64_t since;       // monotonic ms: when the first was said that is unsure; 0: it is not known
     int64_t used;        // when it last said something
     int64_t kicked;      // when it was kicked last
+    int64_t invited;     // when it last followed an invitation
     int64_t asked, past; // ASKING, wall ms: since when the archive was asked; how far it has answered
     int64_t row_at;      // when its lane's row was written last
     enum role role;

@@ -225,6 +225,17 @@ static bool heard(const struct stanza *s)
     return true;
 }
 
+// A message of the room itself: one of ours that came back, or somebody asks our guest in (section 7.8.2).
+static bool from_room(const struct stanza *s)
+{
+    struct event ev = {.kind = EV_INVITED};
+    if (str_eq_c(s->type, "error"))
+        return bounced(s, EV_SAY);
+    if (xml_child(xml_child(s->node, NS_MUC_USER, "x"), NS_MUC_USER, "invite"))
+        stanza_post(s, &ev);
+    return true;
+}
+
 bool muc_take_message(struct stanza *s)
 {
     bool groupchat = str_eq_c(s->type, "groupchat");
@@ -237,5 +248,5 @@ bool muc_take_message(struct stanza *s)
         return guest == GUEST_SILENT ? unheard(s) : heard(s);
     if (s->from.resource.n) // a private message, or its error
         return false;
-    return str_eq_c(s->type, "error") ? bounced(s, EV_SAY) : true;
+    return from_room(s);
 }

@@ -20,7 +20,7 @@ def hooks_of(bridge):
 
 
 def venues_of(bridge):
-    return [{"room": bridge.room("secret"), "password": "sesame"}, {"room": bridge.room("wrong"), "password": "mellon"},
+    return [{"room": bridge.room("secret"), "password": "sesame"}, {"room": bridge.room("wrong"), "password": getattr(bridge, "password", "mellon")},
             {"room": bridge.room("made"), "create": True}, {"room": bridge.room("full"), "guests": 2}]
 
 
@@ -88,12 +88,22 @@ async def test_a_wrong_password(hooks):
         await alice.make(passwordprotectedroom=True, roomsecret="friend")
         await parked(hooks, "wrong", "not-authorized", "password")
         await alice.expect_none(kind="message", type="groupchat")
+        hooks.password = "friend"
+        hooks.configure()
+        hooks.reload()
+        await alice.heard("waits", "wrong")
 
 
 async def test_a_room_for_members(hooks):
     async with Watcher(hooks, "members") as alice:
         await alice.make(membersonly=True)
-        await parked(hooks, "members", "registration-required", "members only")
+        message = await parked(hooks, "members", "registration-required", "members only")
+        jid = f"members@{hooks.domain}"
+        await alice.administer(jid=jid, affiliation="member")
+        alice.raw(f"<message to='{alice.room}'><x xmlns='http://jabber.org/protocol/muc#user'><invite to='{jid}'/></x></message>")
+        await alice.heard("waits", "members")
+        told = await hooks.expect_message(message, "confirmed")
+        assert told["targets"][0]["nick"] == "members"
         await alice.expect_none(kind="message", type="groupchat", body="not now")
 
 

@@ -345,6 +345,19 @@ static void test_password(void **state)
     assert_int_equal(rig_settled(r, "a", ERR_OK), 1);
 }
 
+static void test_password_that_becomes_right(void **state)
+{
+    struct bridge_venue venues[] = {{.room = STR("r0@conf.example"), .password = STR("wrong")}};
+    (void)snprintf(room_of(state)->password, sizeof room_of(state)->password, "secret");
+    struct rig *r = configured(state, venues, 1);
+    rig_post(r, "lamp", "a");
+    expect_state(r, "lamp", "parked");
+    venues[0].password = STR("secret");
+    r = configured(state, venues, 1);
+    rig_pass(r, 100);
+    assert_int_equal(rig_settled(r, "a", ERR_OK), 1);
+}
+
 /* Thrown out */
 
 static const struct exit_case {
@@ -391,6 +404,45 @@ static void test_exits(void **state)
             assert_int_equal(rig_said(room, "b"), 1);
         (void)rig_teardown((void **)&r);
     }
+}
+
+static void invite(struct rig *r, struct rig_room *room)
+{
+    struct event ev = rig_event(EV_INVITED, room, "", "lamp@gw.example/home");
+    rig_do(r, &ev);
+}
+
+static void test_follows_an_invitation(void **state)
+{
+    struct rig *r = *state;
+    struct rig_room *room = room_of(state);
+    room->refuse = ERR_REGISTRATION;
+    rig_post(r, "lamp", "a");
+    expect_state(r, "lamp", "parked");
+    assert_int_equal(room->enters, 1);
+    invite(r, room); // and still it may not
+    assert_int_equal(room->enters, 2);
+    room->refuse = ERR_OK;
+    invite(r, room); // too soon
+    assert_int_equal(room->enters, 2);
+    rig_pass(r, GUEST_INVITED_MS);
+    invite(r, room);
+    expect_state(r, "lamp", "in");
+    assert_int_equal(rig_settled(r, "a", ERR_OK), 1);
+    invite(r, room); // it is in already
+    assert_int_equal(room->enters, 3);
+}
+
+static void test_an_invitation_does_not_make_it_enter_for_nothing(void **state)
+{
+    struct rig *r = inside(state);
+    struct rig_room *room = room_of(state);
+    rig_throw_out(r, room, "lamp", MARK_KICKED, "", "");
+    rig_run(r);
+    invite(r, room);
+    assert_int_equal(room->enters, 1);
+    rig_post(r, "lamp", "b"); // but it need not wait any more
+    assert_int_equal(rig_said(room, "b"), 1);
 }
 
 static void test_kicked_twice(void **state)
@@ -796,6 +848,9 @@ int main(void)
         TEST(test_room_is_made),
         TEST(test_password),
         cmocka_unit_test(test_exits),
+        TEST(test_follows_an_invitation),
+        TEST(test_an_invitation_does_not_make_it_enter_for_nothing),
+        TEST(test_password_that_becomes_right),
         TEST(test_kicked_twice),
         TEST(test_destroyed_and_moved),
         TEST(test_thrown_out_with_messages_on_their_way),

@@ -298,6 +298,21 @@ static void what_comes_back(void **state)
     CHECK_EVENTS(list);
 }
 
+// By the room, for somebody; also who does not listen is meant.
+static void invitations(void **state)
+{
+    (void)state;
+    static const struct expected list[] = {
+        {"<message " ROOM ">" X("<invite from='al@example.org'><reason>x</reason></invite>") BODY "</message>",
+         {.kind = EV_INVITED},
+         "den@rooms.example"},
+        {"<message type='normal' from='quiet@rooms.example' " GUEST ">" X("<invite/>") "</message>",
+         {.kind = EV_INVITED},
+         "quiet@rooms.example"},
+    };
+    CHECK_EVENTS(list);
+}
+
 // They are anybody's messages, from the address of the occupant; also to who does not listen.
 static void private_messages(void **state)
 {
@@ -333,7 +348,6 @@ static void what_the_room_says_itself(void **state)
         "<message type='groupchat' " ROOM ">" BODY X(CODE("100")) "</message>",
         "<message type='groupchat' " ROOM ">" X(CODE("170")) "<subject>x</subject></message>",
         "<message " ROOM ">" BODY X(CODE("104")) "</message>",
-        "<message " ROOM ">" X("<invite from='al@example.org'/>") BODY "</message>",
         "<message type='normal' " ROOM "><x xmlns='jabber:x:data' type='form'/></message>",
         "<message type='chat' " ROOM ">" BODY "</message>",
         "<message type='headline' " ROOM ">" BODY "</message>",
@@ -510,6 +524,7 @@ int main(void)
         cmocka_unit_test(what_is_said),
         cmocka_unit_test(what_was_said_before),
         cmocka_unit_test(what_comes_back),
+        cmocka_unit_test(invitations),
         cmocka_unit_test(private_messages),
         cmocka_unit_test(what_the_room_says_itself),
         cmocka_unit_test(who_does_not_listen_hears_of_itself),
