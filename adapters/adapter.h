@@ -15,6 +15,8 @@
 struct loop; // net/loop.h
 struct adapter_env;
 
+enum { ADAPTER_PICTURE_MAX = 65536 };
+
 // What the bridge gives an instance; it outlives the instance.
 struct adapter_env {
     const char *name; // of the instance, permanent
@@ -30,6 +32,9 @@ struct adapter_env {
     // before what is posted after it, and may be lost; so does a DELIVERED with one, whose token is that of the
     // question, and `user` who asked.
     void (*post)(struct adapter_env *env, const struct event *ev);
+    // A picture (media type "image/png" or the like, at most ADAPTER_PICTURE_MAX bytes; copied) is the avatar of the
+    // identities of this class from now on; a class that has one keeps it. Also before start().
+    void (*picture)(struct adapter_env *env, struct str cls, struct str media, struct str bytes);
     int64_t (*now)(struct adapter_env *env);  // monotonic ms: virtual in scenarios
     int64_t (*wall)(struct adapter_env *env); // ms since 1970
     // Calls back once at `at` (monotonic ms) or never; a new call replaces the one before, INT64_MAX cancels. One timer

@@ -183,6 +183,10 @@ const struct conf_item webhook_hook_schema[] = {
      .dflt = "bot",
      .check = check_class,
      .doc = "Chooses the avatar: `bot`, `smoke`, `temperature`, `gateway`, ..."},
+    {.name = "avatar",
+     .type = CONF_PATH,
+     .doc = "A picture in place of the class's: PNG, JPEG, GIF or WebP, at most 64 KiB.",
+     .example = "/etc/spandrel/alerts.png"},
     {.name = "update", .type = CONF_MAP, .sub = update_schema, .doc = "When a post corrects an earlier one."},
     {.name = "templates",
      .type = CONF_LIST,
@@ -294,7 +298,7 @@ static void take_update(const struct conf_value *update, struct webhook_hook *h,
         conf_fail(report, path, "a path without 'by: path'");
 }
 
-static void take_names(const struct conf_value *v, struct webhook_hook *h)
+static void take_names(const struct conf_value *v, struct webhook_hook *h, struct conf_report *report)
 {
     struct str title = conf_str(conf_get(v, "title")), nick = conf_str(conf_get(v, "nick"));
     if (title.n)
@@ -303,6 +307,7 @@ static void take_names(const struct conf_value *v, struct webhook_hook *h)
         h->nick = arena_dup(&h->arena, nick);
     h->suffix = arena_dup(&h->arena, conf_str(conf_get(v, "suffix")));
     h->cls = arena_dup(&h->arena, conf_str(conf_get(v, "class")));
+    webhook_picture_read(conf_get(v, "avatar"), h, report);
     h->shared = conf_enum(conf_get(v, "identity")) == 1;
     h->username = (enum webhook_username)conf_enum(conf_get(v, "username"));
 }
@@ -311,7 +316,7 @@ struct webhook_hook *webhook_conf_hook(const struct conf_value *v, struct conf_r
 {
     size_t errors = conf_errors(report);
     struct webhook_hook *h = webhook_hook_create(conf_name(v));
-    take_names(v, h);
+    take_names(v, h, report);
     h->rooms = take_places(conf_get(v, "rooms"), h);
     h->people = take_places(conf_get(v, "users"), h);
     h->others = take_places(conf_get(v, "may_address"), h);

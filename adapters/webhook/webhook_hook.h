@@ -35,6 +35,7 @@ struct webhook_hook {
     unsigned refs;
     struct arena arena;
     struct str name, title, nick, suffix, cls;
+    struct str picture, picture_media;           // its avatar, of the class `cls`; empty: that of the class
     struct webhook_places rooms, people, others; // where it posts; and where else its senders may ask it to
     bool shared;                                 // speaks as the adapter's one identity
     enum webhook_username username;

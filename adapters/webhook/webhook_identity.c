@@ -32,6 +32,8 @@ void webhook_identity_hook(struct webhook_adapter *a, struct webhook_hook *h)
     if (h->shared)
         return;
     h->did.told = true;
+    if (h->picture.n)
+        a->base.env->picture(a->base.env, h->cls, h->picture_media, h->picture);
     say(a, h->name, h->title, h->name, h->cls);
     say_presence(a, h->name, works(a, h));
 }

@@ -175,6 +175,7 @@ struct hub *hub_create(const struct conf_value *config, struct store *store, con
         rng_bytes(&seed, sizeof seed);
     rng_init(&h->rng, seed);
     arena_init(&h->step, 65536);
+    pictures_init(&h->pictures);
     arena_init(&h->scratch, 16384);
     arena_init(&h->sending, 4096);
     arena_init(&h->listing, 1024);
@@ -211,6 +212,7 @@ void hub_destroy(struct hub *h)
     mem_free(h->gates);
     hub_retention_finish(h);
     arena_finish(&h->step);
+    pictures_finish(&h->pictures);
     arena_finish(&h->scratch);
     arena_finish(&h->sending);
     arena_finish(&h->listing);

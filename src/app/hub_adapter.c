@@ -25,6 +25,14 @@ static void env_post(struct adapter_env *env, const struct event *ev)
     a->hub->host->changed(a->hub->ud);
 }
 
+static void env_picture(struct adapter_env *env, struct str cls, struct str media, struct str bytes)
+{
+    struct hub_adapter *a = adapter_of(env);
+    if (pictures_add(&a->hub->pictures, cls, media, bytes))
+        log_warn(&env->log, LOG_MSG("there are too many pictures: the avatar is that of the class"),
+                 LOG_S("class", cls));
+}
+
 static int64_t env_now(struct adapter_env *env)
 {
     struct hub *h = adapter_of(env)->hub;
@@ -77,6 +85,7 @@ struct hub_adapter *hub_adapter_create(struct hub *h, const struct conf_value *c
         .log = {&h->log, subsystem_of(a->ops), "adapter", a->name},
         .rng = &h->rng,
         .post = env_post,
+        .picture = env_picture,
         .now = env_now,
         .wall = env_wall,
         .wake = env_wake,

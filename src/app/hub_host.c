@@ -109,8 +109,9 @@ static enum guest_ear host_guest(void *ud, const struct jid *to, const struct ji
 
 static const struct avatar *host_avatar(void *ud, struct str cls)
 {
-    (void)ud;
-    return avatars_find(cls);
+    const struct hub *h = ud;
+    const struct avatar *own = pictures_find(&h->pictures, cls);
+    return own ? own : avatars_find(cls);
 }
 
 static bool host_gateway_type(void *ud, uint16_t component, size_t at, struct str *type)

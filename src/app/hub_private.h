@@ -3,6 +3,7 @@
 #define SPANDREL_APP_HUB_PRIVATE_H
 
 #include "app/hub.h"
+#include "app/pictures.h"
 #include "app/queue.h"
 #include "app/uploads.h"
 
@@ -54,6 +55,7 @@ struct hub {
     struct store *store;
     struct record *record;           // NULL: nothing is recorded
     const struct conf_value *config; // in force; borrowed from the driver
+    struct pictures pictures;        // of adapters
     struct arena listing;            // of the last list of commands
     struct hub_link *links;
     size_t link_count;
