@@ -15,7 +15,7 @@ bool markdown_is_break(struct str tag);
 struct str markdown_from_discord(struct arena *a, struct str source, const struct markdown_options *options);
 struct markdown_cell {
     struct str text;
-    enum { CELL_LEFT, CELL_RIGHT, CELL_CENTER } align;
+    enum markdown_align { CELL_LEFT, CELL_RIGHT, CELL_CENTER } align;
     struct markdown_cell *next;
 };
 
@@ -29,7 +29,7 @@ struct markdown_table {
 };
 
 void markdown_table_row(struct arena *a, struct markdown_table *t);
-void markdown_table_cell(struct arena *a, struct markdown_table *t, struct str text, int align);
+void markdown_table_cell(struct arena *a, struct markdown_table *t, struct str text, enum markdown_align align);
 // The lines of the table, of at most `max` bytes.
 struct str markdown_table_text(struct arena *a, const struct markdown_table *t, size_t max);
 

@@ -14,7 +14,7 @@ void markdown_table_row(struct arena *a, struct markdown_table *t)
     t->last = row;
 }
 
-void markdown_table_cell(struct arena *a, struct markdown_table *t, struct str text, int align)
+void markdown_table_cell(struct arena *a, struct markdown_table *t, struct str text, enum markdown_align align)
 {
     struct markdown_row *row = t->last;
     struct markdown_cell *cell = ARENA_NEW(a, struct markdown_cell);

@@ -33,7 +33,7 @@ static void check_token_hook(struct rig *r)
     assert_int_equal(ask_token(r, TOKEN), WEBHOOK_AUTH_ADMITTED);
     assert_string_equal(r->result.type, "token");
     assert_int_equal(ask_token(r, OLD_TOKEN), WEBHOOK_AUTH_ADMITTED);
-    static const char *const wrong[] = {WRONG_TOKEN, TOKEN "a", "", "MFRGGZDFMZTWQ2LKNNWG23TPOB", " " TOKEN};
+    static const char *const wrong[] = {WRONG_TOKEN, (TOKEN "a"), "", "MFRGGZDFMZTWQ2LKNNWG23TPOB", (" " TOKEN)};
     for (size_t i = 0; i < COUNT(wrong); i++) {
         assert_int_equal(ask_token(r, wrong[i]), WEBHOOK_AUTH_REFUSED);
         assert_int_equal(r->result.status, 404);
