@@ -513,7 +513,9 @@ static void leave_table(struct markdown *m)
 
 static void leave_cell(struct markdown *m, const MD_BLOCK_TD_DETAIL *d)
 {
-    enum markdown_align align = d->align == MD_ALIGN_RIGHT ? CELL_RIGHT : d->align == MD_ALIGN_CENTER ? CELL_CENTER : CELL_LEFT;
+    enum markdown_align align = d->align == MD_ALIGN_RIGHT    ? CELL_RIGHT
+                                : d->align == MD_ALIGN_CENTER ? CELL_CENTER
+                                                              : CELL_LEFT;
     markdown_table_cell(m->a, &m->table, strbuf_view(&m->text), align);
     forget_spans(m);
     strbuf_clear(&m->text);
