@@ -222,7 +222,7 @@ static void carry_over(struct webhook_adapter *a, struct webhook_hooks *next)
         } else if (old->run_time) {
             webhook_hooks_put(next, webhook_hook_ref(old));
         } else if (!old->shared) {
-            webhook_post(a, &(struct event){.kind = EV_UNAVAILABLE, .key = old->name});
+            webhook_identity_gone(a, old->name);
         }
     }
     for (at = 0; map_next(&a->disabled, &at, &name, &value);) {

@@ -88,8 +88,24 @@ static void puppet_add(struct webhook_adapter *a, struct str key, int64_t until)
 
 void webhook_identity_known(struct webhook_adapter *a, struct str key)
 {
-    if (str_find(key, '/') > 0 && !map_get(&a->puppets, key))
+    struct str hook, name;
+    bool puppet = str_cut(key, '/', &hook, &name);
+    if (!webhook_hooks_find(&a->hooks, hook))
+        say_presence(a, key, false); // until its row tells of it, if there is one
+    if (puppet && !map_get(&a->puppets, key))
         puppet_add(a, key, webhook_now(a) + WEBHOOK_MESSAGE_MS);
+}
+
+void webhook_identity_gone(struct webhook_adapter *a, struct str hook)
+{
+    for (struct list_node *it = a->puppet_age.next; it != &a->puppet_age; it = it->next) {
+        struct webhook_puppet *p = CONTAINER_OF(it, struct webhook_puppet, node);
+        if (!is_of(p, hook))
+            continue;
+        p->up = false;
+        say_presence(a, str_c(p->key), false);
+    }
+    say_presence(a, hook, false);
 }
 
 void webhook_identity_forget(struct webhook_adapter *a, struct str hook)
@@ -130,6 +146,13 @@ static bool puppet_room(struct webhook_adapter *a, struct str hook)
     return true;
 }
 
+static void puppet_up(struct webhook_adapter *a, struct webhook_puppet *p)
+{
+    if (!p->up)
+        say_presence(a, str_c(p->key), true);
+    p->up = true;
+}
+
 // False when there are too many.
 static bool puppet_use(struct webhook_adapter *a, const struct webhook_hook *h, struct str key, struct str name)
 {
@@ -137,13 +160,14 @@ static bool puppet_use(struct webhook_adapter *a, const struct webhook_hook *h, 
     if (p) {
         list_remove(&p->node);
         list_push(&a->puppet_age, &p->node);
+        puppet_up(a, p);
         return true;
     }
     if (!puppet_room(a, h->name))
         return false;
     puppet_add(a, key, 0);
     say(a, key, name, name, h->cls);
-    say_presence(a, key, true);
+    puppet_up(a, map_get(&a->puppets, key));
     return true;
 }
 

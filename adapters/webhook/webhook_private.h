@@ -109,6 +109,7 @@ struct webhook_puppet {
     struct list_node node;
     char *key;     // owned: "hook/name"
     int64_t until; // monotonic ms: until then it may have to say what an earlier run took
+    bool up;       // it was told to be there
 };
 
 static inline int64_t webhook_now(const struct webhook_adapter *a)
@@ -180,6 +181,7 @@ void webhook_identity_of(struct webhook_adapter *a, struct webhook_hook *h, stru
                          struct str *key, struct str *nick, struct str *prefix);
 void webhook_identity_forgotten(struct webhook_adapter *a, struct str key); // the operator wished it
 void webhook_identity_known(struct webhook_adapter *a, struct str key);
+void webhook_identity_gone(struct webhook_adapter *a, struct str hook);   // nobody speaks as it, or its puppets
 void webhook_identity_forget(struct webhook_adapter *a, struct str hook); // with its puppets
 void webhook_puppets_drop(struct webhook_adapter *a);
 

@@ -283,7 +283,8 @@ static const struct conf_item room_schema[] = {
      .min = 1000,
      .max = 2592000000,
      .dflt = "1h",
-     .doc = "Who has said nothing for so long leaves, where another contact of ours stays."},
+     .doc = "Who has said nothing for so long leaves, where another contact of ours stays, or where its adapter has "
+            "taken it away (a webhook that is disabled or no longer configured)."},
     {.name = NULL},
 };
 

@@ -56,7 +56,8 @@ static void due_in(struct bridge *b, struct effects *out, struct guest *g)
     }
     int64_t idle = venue_settings(&b->venues, g->venue)->idle;
     bool quiet = !lane_queued(g->lane) && b->now - g->used >= idle;
-    if (quiet && g->venue->listener != g) {
+    bool needed = identity_at(&b->map.identities, g->identity)->show != SHOW_OFFLINE; // nobody speaks for it any more
+    if (quiet && (g->venue->listener != g || !needed)) {
         guest_leave(b, out, g);
     } else if (b->now - g->heard >= GUEST_ROUTINE_MS && guests_busy(b) < ENTERING_MAX) {
         guest_check(b, out, g);

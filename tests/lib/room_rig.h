@@ -604,6 +604,12 @@ static inline void rig_init_with(struct rig *r, const struct bridge_config *cfg)
         r->room[i].role = ROLE_PARTICIPANT;
     }
     journal_init_with(&r->j, cfg);
+    static const char *const ours[] = {"lamp", "door"};
+    for (size_t i = 0; i < sizeof ours / sizeof *ours; i++) {
+        struct event there = core_adapter(EV_AVAILABLE, HOME, ours[i]);
+        there.show = SHOW_ONLINE;
+        journal_do(&r->j, &there);
+    }
     r->j.north = rig_north;
     r->j.south = rig_south;
     r->j.ud = r;

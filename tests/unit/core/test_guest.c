@@ -666,6 +666,19 @@ static void test_idle_guest_leaves(void **state)
     assert_int_equal(rig_settled(r, "c", ERR_OK), 1);
 }
 
+static void test_idle_guest_whom_nobody_speaks_for_leaves_though_it_listens(void **state)
+{
+    struct rig *r = inside(state);
+    struct event ev = core_adapter(EV_UNAVAILABLE, HOME, "lamp");
+    rig_do(r, &ev);
+    rig_pass(r, GUEST_IDLE_MS / 2);
+    expect_state(r, "lamp", "in");
+    rig_pass(r, GUEST_IDLE_MS);
+    assert_int_equal(room_of(state)->count, 0);
+    rig_post(r, "lamp", "b"); // what it is to say, it says
+    assert_int_equal(rig_settled(r, "b", ERR_OK), 1);
+}
+
 // Who left long ago, and has nothing to say, is forgotten, with its rows.
 static void test_guest_is_forgotten(void **state)
 {
@@ -865,6 +878,7 @@ int main(void)
         TEST(test_one_listens_for_all),
         TEST(test_listener_is_deaf),
         TEST(test_idle_guest_leaves),
+        TEST(test_idle_guest_whom_nobody_speaks_for_leaves_though_it_listens),
         TEST(test_guest_is_forgotten),
         TEST(test_cap),
         TEST(test_link_goes_and_comes),

@@ -223,9 +223,35 @@ static void test_templates_of_a_hook(void **state)
     rig_free(g);
 }
 
+static void test_what_has_left_the_configuration_is_away(void **state)
+{
+    (void)state;
+    struct rig *g = rig_new();
+    rig_create(g, RIG_HOOK(", username: puppet"));
+    static const char *const known[] = {"alerts", "alerts/ci", "old", "old/ci"};
+    for (size_t i = 0; i < 4; i++)
+        g->a->ops->known(g->a, str_c(known[i]), false);
+    assert_string_equal(rig_next(g, EV_UNAVAILABLE)->key, "old");
+    assert_string_equal(rig_next(g, EV_UNAVAILABLE)->key, "old/ci");
+    assert_null(rig_next(g, EV_UNAVAILABLE));
+    g->a->ops->start(g->a);
+    g->read = g->count;
+    assert_true(rig_reload(g, "hooks: {other: {rooms: [ops@rooms.x], auth: [{type: token, secret: " RIG_TOKEN "}]}}"));
+    assert_string_equal(rig_next(g, EV_UNAVAILABLE)->key, "alerts/ci");
+    assert_string_equal(rig_next(g, EV_UNAVAILABLE)->key, "alerts");
+    assert_null(rig_next(g, EV_UNAVAILABLE));
+    assert_true(rig_reload(g, RIG_HOOK(", username: puppet")));
+    g->read = g->count;
+    rig_accepted(g, rig_post_to(g, RIG_PATH, "{\"body\": \"a\", \"nick\": \"ci\"}", NULL));
+    assert_string_equal(rig_next(g, EV_AVAILABLE)->key, "alerts/ci");
+    assert_null(rig_next(g, EV_AVAILABLE));
+    rig_free(g);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_what_has_left_the_configuration_is_away),
         cmocka_unit_test(test_it_says_who_speaks_and_listens),
         cmocka_unit_test(test_a_port_in_use_is_a_state_with_a_next_try),
         cmocka_unit_test(test_a_reload_keeps_the_server_or_replaces_it),
