@@ -290,18 +290,30 @@ static struct str path_key(struct webhook_request *r)
     return key;
 }
 
+// GitLab's events have one id with all that they have led to: only with its body does it name a request.
+static struct str event_key(struct webhook_request *r)
+{
+    struct str event = header_of(r, "X-Gitlab-Event-UUID");
+    uint8_t sum[32];
+    if (!event.n)
+        return STR_NONE;
+    hash_sha256(r->in.body, sum);
+    return arena_concat(&r->arena, (struct str[]){event, STR(" "), hash_hex(&r->arena, sum, sizeof sum)}, 3);
+}
+
 // What the sender calls this request, the same when he sends it again; empty: nothing.
 static struct str idem_key(struct webhook_request *r)
 {
-    static const char *const names[] = {"Idempotency-Key",    "webhook-id",         "X-GitHub-Delivery",
-                                        "X-Gitea-Delivery",   "X-Forgejo-Delivery", "X-Gogs-Delivery",
-                                        "X-Gitlab-Event-UUID"};
+    static const char *const names[] = {"Idempotency-Key",  "webhook-id",         "X-GitHub-Delivery",
+                                        "X-Gitea-Delivery", "X-Forgejo-Delivery", "X-Gogs-Delivery"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         struct str key = header_of(r, names[i]);
         if (key.n)
             return key;
     }
-    struct str key = path_key(r);
+    struct str key = event_key(r);
+    if (!key.n)
+        key = path_key(r);
     return key.n ? key : r->outcome.delivery;
 }
 

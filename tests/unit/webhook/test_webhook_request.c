@@ -257,6 +257,8 @@ static void test_keys_of_services_and_of_the_payload(void **state)
         struct http_exchange *again = rig_post_to(g, RIG_PATH, "{\"body\": \"a\"}", headers);
         assert_string_equal(rig_got(again, "Idempotent-Replayed"), "true");
     }
+    static const char *const event[] = {"X-Gitlab-Event-UUID", "X-Gitlab-Event-UUID", NULL};
+    rig_accepted(g, rig_post_to(g, RIG_PATH, "{\"body\": \"what it led to\"}", event));
     static const char body[] = "{\"body\": \"a\", \"event\": {\"id\": 7}}";
     static const char *const profile[] = {"Prefer", "respond-async", NULL};
     struct http_exchange *x = rig_post_to(g, RIG_PATH, body, profile);
