@@ -10,7 +10,9 @@
 #include "xmpp/gateway_out.h"
 #include "xmpp/stanza.h"
 
-enum { MUC_ASK_MS = 15000, CATCHUP_PAGE = 50, CATCHUP_MAX = 200 };
+// CATCHUP_MAX is more than a room says in a second: archives tell seconds, and the next CATCHUP begins with a whole
+// one.
+enum { MUC_ASK_MS = 15000, CATCHUP_PAGE = 50, CATCHUP_MAX = 2000 };
 
 bool muc_asks(enum event_kind kind);
 // Sends the request that a CHECK or CATCHUP is; as gateway_ask(). CATCHUP has ERR_AGAIN too when too many are under

@@ -8,6 +8,7 @@ import pytest
 from bridge import Bridge
 from client import Client
 from servers import HOST, Prosody, free_port
+from test_disk import no_room
 
 TOKEN = "averysecrettokenofthirtytwobytes"
 
@@ -273,6 +274,27 @@ async def test_render_says_what_would_be_said(hooks, tmp_path):
     assert "only a try" in shown and "nothing is posted" in shown
     assert "test of the hook" not in shown
     assert hooks.ctl("hook", "test", "open", "a small test").startswith("Posted as msg_")
+
+
+async def test_a_full_disk_is_told_in_time(hooks):
+    async with alice_of(hooks) as alice:
+        await alice.make_room(f"open@{hooks.xmpp.rooms}", "alice")
+        assert (await hooks.post("open", {"body": "before"}, prefer="wait=20"))[0] == 200
+        with no_room(hooks):
+            status, number = 202, 0
+            while status == 202:  # until the log of the database has no room
+                number += 1
+                assert number < 2000
+                status, _, _ = await hooks.post("open", {"body": f"{number} " + "x" * 2000})
+            assert status == 200  # the room has it
+            assert (await hooks.post("members", {"body": "waits"}))[0] == 503  # what only the disk would have
+
+        async def taken():
+            return (await hooks.post("open", {"body": "there is room again"}))[0] == 202
+
+        await hooks.until(taken, what="post that is taken")
+        await alice.expect(kind="message", body=f"{number} x")
+        await alice.expect(kind="message", body="there is room again")
 
 
 async def test_what_was_accepted_outlives_a_kill(hooks):

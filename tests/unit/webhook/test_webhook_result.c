@@ -281,6 +281,21 @@ static void test_what_cannot_be_stored_is_told_in_time(void **state)
     rig_free(g);
 }
 
+static void test_what_is_said_and_cannot_be_stored(void **state)
+{
+    (void)state;
+    struct rig *g = rig_start(RIG_HOOK(""));
+    struct http_exchange *x = rig_post_to(g, RIG_PATH, "{\"body\": \"a\"}", NULL);
+    rig_settle(g, rig_said(g)->id, "room-1", ERR_OK);
+    rig_pass(g, 8000);
+    assert_int_equal(x->status, 200);
+    check_has(x->text, "\"status\":\"confirmed\"");
+    rig_journal(g);
+    assert_null(rig_next(g, EV_DISCARD));
+    assert_int_equal(x->answers, 1);
+    rig_free(g);
+}
+
 static void test_one_room_of_several_that_is_parked(void **state)
 {
     (void)state;
@@ -367,6 +382,7 @@ int main(void)
         cmocka_unit_test(test_one_that_is_refused_takes_the_others_back),
         cmocka_unit_test(test_what_went_out_to_others_is_told),
         cmocka_unit_test(test_what_cannot_be_stored_is_told_in_time),
+        cmocka_unit_test(test_what_is_said_and_cannot_be_stored),
         cmocka_unit_test(test_one_room_of_several_that_is_parked),
         cmocka_unit_test(test_a_sender_that_goes_while_it_waits),
         cmocka_unit_test(test_what_is_not_ours_is_ignored),
