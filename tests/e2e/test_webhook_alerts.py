@@ -94,6 +94,21 @@ async def test_each_alert_of_a_group_is_a_message(hooks):
             assert "Two" not in last["body"]
 
 
+async def test_alerts_that_are_not_grouped(hooks):
+    """As docs/webhooks.md advises for a message of each alert's own."""
+    async with watched(hooks, "alerts") as alice:
+        with Alertmanager(hooks.url("alerts"), by=("'...'",)) as alertmanager:
+            first = {}
+            for host in ("db1", "db2"):
+                alertmanager.alert("Alone", instance=host, summary=f"{host} is slow")
+                first[host] = await said(alice, hooks, "alerts", f"{host} is slow")
+            alertmanager.alert("Alone", resolved=True, instance="db2", summary="db2 is slow")
+            assert corrects(await said(alice, hooks, "alerts", "esolved")) == first["db2"]["id"]
+            alertmanager.alert("Alone", resolved=True, instance="db1", summary="db1 is slow")
+            assert answers(await said(alice, hooks, "alerts", "esolved")) == stanza_id(first["db1"]) is not None
+        await alice.expect_none(kind="message", type="groupchat", body="is slow")
+
+
 async def test_a_restart_of_the_bridge_in_between(hooks):
     for end in (hooks.stop, hooks.kill):
         async with watched(hooks, "alerts") as alice:
