@@ -189,7 +189,7 @@ void webhook_profile_read(const struct webhook_profile *configured, const struct
     struct reading r = {.settings = settings ? settings : &none, .in = in, .a = a, .out = out};
 
     *out = (struct webhook_outcome){0};
-    out->posts = arena_zalloc(a, WEBHOOK_POSTS_MAX, sizeof(*out->posts));
+    out->posts = arena_alloc(a, WEBHOOK_POSTS_MAX * sizeof(*out->posts)); // each is made by reading_post()
     start(&r, configured);
     reading_delivery(&r, reading_header(in, "Idempotency-Key"));
     reading_delivery(&r, reading_header(in, "webhook-id"));

@@ -5,8 +5,9 @@
 
 struct str reading_header(const struct webhook_input *in, const char *name)
 {
+    struct str wanted = str_c(name);
     for (size_t i = 0; i < in->header_count; i++)
-        if (str_case_eq(in->headers[i].name, str_c(name)))
+        if (in->headers[i].name.n == wanted.n && str_case_eq(in->headers[i].name, wanted)) // many are looked for
             return in->headers[i].value;
     return STR_NONE;
 }

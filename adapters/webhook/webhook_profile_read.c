@@ -34,7 +34,9 @@ struct webhook_post *reading_post(struct reading *r)
         reading_warn(r, "more than %d posts in one request", WEBHOOK_POSTS_MAX);
         return NULL;
     }
-    return &r->out->posts[r->out->count++];
+    struct webhook_post *post = &r->out->posts[r->out->count++];
+    *post = (struct webhook_post){0};
+    return post;
 }
 
 /* Bodies */
