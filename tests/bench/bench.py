@@ -6,6 +6,8 @@ the share of the store's thread stands behind it.
 import argparse
 import contextlib
 import dataclasses
+import http.client
+import json
 import os
 import pathlib
 import signal
@@ -16,6 +18,9 @@ import sys
 import tempfile
 import threading
 import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
+import servers  # noqa: E402
 
 CONFIG = """
 state: {state}
@@ -43,6 +48,27 @@ adapters:
 access:
   - allow see read send command to bench
 """
+HOOK = """  hooks:
+    type: webhook
+    listen: ["127.0.0.1:{port}"]
+    limits: {{per_source: 0, per_room: 0, connections: 2048, connections_per_source: 2048}}
+    hooks:
+      bench:
+        rooms: [bench@rooms.bench]
+        rate: {{per_second: 0}}
+        auth: [{{type: bearer, secret: a-token-of-more-than-22-characters}}]
+"""
+SENDERS = 64  # connections that post
+
+
+def cpu_of(pid):
+    """Seconds of the main thread, and of all others."""
+    own = others = 0
+    for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            spent = int((task / "schedstat").read_text().split()[0])
+            own, others = (own + spent, others) if task.name == str(pid) else (own, others + spent)
+    return own / 1e9, others / 1e9
 
 
 class Peers:
@@ -93,13 +119,15 @@ class Peers:
 class Bridge:
     """A spandrel between the fakes, with a state directory of its own that may be filled with `devices` contacts of `users` subscribers."""
 
-    def __init__(self, binary, peers, devices=0, users=1, subscribed=None, qos=0):
+    def __init__(self, binary, peers, devices=0, users=1, subscribed=None, qos=0, hook=False):
         self.binary, self.peers = binary, peers
         self.directory = tempfile.TemporaryDirectory(prefix="spandrel-bench-")
         self.state = pathlib.Path(self.directory.name) / "state"
         self.config = pathlib.Path(self.directory.name) / "spandrel.yaml"
         self.config.touch(0o600)
-        self.config.write_text(CONFIG.format(state=self.state, xmpp=peers.xmpp, mqtt=peers.mqtt, qos=qos))
+        text = CONFIG.format(state=self.state, xmpp=peers.xmpp, mqtt=peers.mqtt, qos=qos)
+        self.http = servers.free_port() if hook else None
+        self.config.write_text(text.replace("access:\n", HOOK.format(port=self.http) + "access:\n") if hook else text)
         self.process = None
         if devices:
             self._make_tables()
@@ -139,13 +167,7 @@ class Bridge:
         self.directory.cleanup()
 
     def cpu(self):
-        """Seconds of the main thread, and of all others."""
-        own = others = 0
-        for task in pathlib.Path(f"/proc/{self.process.pid}/task").iterdir():
-            with contextlib.suppress(FileNotFoundError):
-                spent = int((task / "schedstat").read_text().split()[0])
-                own, others = (own + spent, others) if task.name == str(self.process.pid) else (own, others + spent)
-        return own / 1e9, others / 1e9
+        return cpu_of(self.process.pid)
 
     def rss(self):
         """Anonymous memory in MB."""
@@ -243,6 +265,66 @@ class Bench:
         self.flood("ping of the component", 5, "ping", 100000)
         self.flood("disco#info of a contact", 5, "disco", 100000, devices=100)
 
+    @contextlib.contextmanager
+    def hooked(self):
+        """The fakes with senders, and a bridge whose guest is in the room."""
+        with self.peers() as peers, Bridge(self.spandrel, peers, hook=True) as bridge:
+            peers.say(f"senders {bridge.http} {SENDERS}")
+            peers.run("hook", count=200, base=900000000)
+            yield peers, bridge
+
+    def hooks(self):
+        """Webhooks: CPU of a post, the time until its 202, and connections that say nothing."""
+        count = 40000
+        for case, budget, keys in (("webhook: a post, in the journal, answered and reflected by the room", 22, 0),
+                                   ("webhook: the same with an Idempotency-Key each, which is kept for a day", None, 1)):
+            values, rates, stores = [], [], []
+            with self.hooked() as (peers, bridge):
+                for n in range(self.options.rounds):
+                    bridge.settle()
+                    before = bridge.cpu()
+                    result = peers.run("hook", count=count, base=n * count, keys=keys)
+                    after = bridge.cpu()
+                    if result["errors"]:
+                        raise RuntimeError(f"{case}: {result['errors']:.0f} errors")
+                    values.append((sum(after) - sum(before)) / count * 1e6)
+                    stores.append((after[1] - before[1]) / count * 1e6)
+                    rates.append(count / result["seconds"])
+            self.add(case, "µs", budget, values, f"store {statistics.median(stores):.2f} µs; {statistics.median(rates) / 1000:.0f}k/s; {SENDERS} connections")
+        self._hooks_ejabberd()
+        values, middles = [], []
+        with self.hooked() as (peers, bridge):
+            for n in range(self.options.rounds):
+                bridge.settle()
+                result = peers.run("hook", count=20000, base=n * count, gap=500)
+                values.append(result["p99_us"] / 1000)
+                middles.append(result["p50_us"] / 1000)
+        self.add("webhook: post to 202 at 2,000 a second, p99", "ms", 5, values, f"each on the disk; p50 {statistics.median(middles):.2f} ms")
+        sizes = []
+        for _ in range(self.options.rounds):
+            with self.hooked() as (peers, bridge):
+                bridge.settle()
+                before = bridge.rss()
+                peers.say(f"senders {bridge.http} 1000")
+                peers.run("hook", count=1000, base=0)
+                bridge.settle()
+                sizes.append(bridge.rss() - before)
+        self.add("webhook: memory of 1000 idle connections", "MB", None, sizes, "kept open after a post; growth of anonymous RSS")
+
+    def _hooks_ejabberd(self):
+        """What stands beside it: the same text by mod_http_api, to a user who is away, of a kind that is not kept for him."""
+        count, values = 3000, []
+        message = json.dumps({"type": "headline", "from": "admin@localhost", "to": "bob@localhost", "subject": "", "body": "0" * 100})
+        with servers.Ejabberd(level="none") as ejabberd, contextlib.closing(http.client.HTTPConnection("127.0.0.1", ejabberd.http_port)) as link:
+            for _ in range(self.options.rounds + 1):  # the first warms it up
+                before = sum(cpu_of(ejabberd.process.pid))
+                for _ in range(count):
+                    link.request("POST", "/api/send_message", message, {"Content-Type": "application/json"})
+                    if link.getresponse().read() != b"0":
+                        raise RuntimeError("ejabberd does not send the message")
+                values.append((sum(cpu_of(ejabberd.process.pid)) - before) / count * 1e6)
+        self.add("beside it: ejabberd's mod_http_api, send_message", "µs", None, values[1:], "one connection, no authentication, not journaled, nobody hears it")
+
     def at_rest(self):
         sizes, loads = [], []
         for _ in range(self.options.rounds):
@@ -330,7 +412,7 @@ class Bench:
         return "\n".join(lines + [row.text() for row in self.rows])
 
 
-CASES = ["floods", "promise", "at_rest", "storm", "death", "restart", "resync", "core"]
+CASES = ["floods", "promise", "hooks", "at_rest", "storm", "death", "restart", "resync", "core"]
 
 
 def main():

@@ -3,6 +3,7 @@
  *
  *     ready              answers once both links are up
  *     run KIND count=N   answers with the result; job.c tells the kinds
+ *     senders PORT N     keeps so many connections to a port open, for webhooks
  *     count              the counters so far, also while a job runs
  *     stall, resume      the server stops reading, and reads again
  *     mute, unmute       whether the broker answers CONNECT
@@ -41,6 +42,15 @@ static bool switched(struct peers *p, struct str word)
     return true;
 }
 
+// PORT N
+static bool connected(struct peers *p, struct str line)
+{
+    struct str port, count;
+    uint64_t to, n;
+    return str_word(&line, &port) && str_word(&line, &count) && str_to_u64(port, &to) && str_to_u64(count, &n) &&
+           http_peer_open(&p->http, (unsigned)to, (size_t)n);
+}
+
 static void count(struct console *c, const struct peers *p)
 {
     strbuf_c(&c->out, "count");
@@ -57,7 +67,7 @@ static void command(struct console *c, struct peers *p, struct str line)
         c->ready = true;
     else if (str_eq_c(word, "count"))
         count(c, p);
-    else if (switched(p, word))
+    else if (switched(p, word) || (str_eq_c(word, "senders") && connected(p, line)))
         answer(c, "done", word);
     else if (!str_eq_c(word, "run") || !job_start(p, line))
         answer(c, "error", word);
@@ -87,12 +97,15 @@ static void say(struct console *c)
 
 static void turn(struct console *c, struct peers *p)
 {
-    struct pollfd fds[5] = {{.fd = STDIN_FILENO, .events = POLLIN}};
+    static struct pollfd fds[5 + HTTP_PEER_MAX];
+    fds[0] = (struct pollfd){.fd = STDIN_FILENO, .events = POLLIN};
     peer_watch(&p->xmpp.peer, fds + 1);
     peer_watch(&p->mqtt.peer, fds + 3);
-    (void)poll(fds, 5, job_wait(p));
+    http_peer_watch(&p->http, fds + 5);
+    (void)poll(fds, (nfds_t)(5 + p->http.count), job_wait(p));
     xmpp_peer_work(&p->xmpp, fds + 1);
     mqtt_peer_work(&p->mqtt, fds + 3);
+    http_peer_work(&p->http, fds + 5);
     if (fds[0].revents)
         read_commands(c, p);
     struct strbuf result;
@@ -124,6 +137,7 @@ int main(void)
         turn(&c, &p);
     peer_finish(&p.xmpp.peer);
     mqtt_peer_finish(&p.mqtt);
+    http_peer_close(&p.http);
     strbuf_finish(&c.in);
     strbuf_finish(&c.out);
     return 0;

@@ -158,12 +158,47 @@ static void gone(void *ud, unsigned device)
         j->took[j->answers++] = job_clock() - j->asked[device];
 }
 
+/* Webhooks */
+
+static bool http_ready(const struct peers *p)
+{
+    const struct job *j = &p->job;
+    return p->xmpp.state == XMPP_UP && http_peer_ready(&p->http) && j->sent - p->xmpp.reflected < j->window;
+}
+
+static void send_hook(struct peers *p, uint64_t n, unsigned device)
+{
+    const struct job *j = &p->job;
+    (void)device;
+    http_peer_post(&p->http, j->base + n, j->keys, j->gap_us ? j->next : job_clock());
+}
+
+// Answered, and said in the room.
+static uint64_t said(const struct peers *p)
+{
+    uint64_t answers = p->http.answers, reflected = p->xmpp.reflected + p->http.errors;
+    return answers < reflected ? answers : reflected;
+}
+
+static void http_answered(void *ud, int64_t asked)
+{
+    struct job *j = &((struct peers *)ud)->job;
+    if (j->kind && j->answers < j->count)
+        j->took[j->answers++] = job_clock() - asked;
+}
+
 static const struct job_kind kinds[] = {
-    {"chat", xmpp_ready, send_chat, replies},           {"ping", xmpp_ready, send_ping, results},
-    {"disco", xmpp_ready, send_disco, results},         {"alert", mqtt_ready, send_alert, replies},
-    {"promise", mqtt_ready, send_promise, acks},        {"json", mqtt_ready, send_json, replies},
-    {"quiet", mqtt_ready, send_quiet, replies},         {"online", mqtt_ready, send_online, available},
-    {"offline", mqtt_ready, send_offline, unavailable}, {"resync", never, NULL, available},
+    {"chat", xmpp_ready, send_chat, replies},
+    {"ping", xmpp_ready, send_ping, results},
+    {"disco", xmpp_ready, send_disco, results},
+    {"alert", mqtt_ready, send_alert, replies},
+    {"promise", mqtt_ready, send_promise, acks},
+    {"json", mqtt_ready, send_json, replies},
+    {"quiet", mqtt_ready, send_quiet, replies},
+    {"online", mqtt_ready, send_online, available},
+    {"offline", mqtt_ready, send_offline, unavailable},
+    {"resync", never, NULL, available},
+    {"hook", http_ready, send_hook, said},
 };
 
 /* The job */
@@ -173,8 +208,9 @@ static bool read_option(struct job *j, struct str word)
     const struct {
         const char *name;
         uint64_t *to;
-    } options[] = {{"count", &j->count}, {"devices", &j->devices}, {"users", &j->users}, {"base", &j->base},
-                   {"qos", &j->qos},     {"window", &j->window},   {"gap", &j->gap_us},  {"answers", &j->wanted}};
+    } options[] = {{"count", &j->count}, {"devices", &j->devices}, {"users", &j->users},
+                   {"base", &j->base},   {"qos", &j->qos},         {"window", &j->window},
+                   {"gap", &j->gap_us},  {"answers", &j->wanted},  {"keys", &j->keys}};
     struct str name, value;
     (void)str_cut(word, '=', &name, &value);
     for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
@@ -205,7 +241,8 @@ static bool read_job(struct job *j, struct str line)
 static void clear_counts(struct peers *p)
 {
     struct xmpp_peer *x = &p->xmpp;
-    x->messages = x->available = x->unavailable = x->results = x->errors = x->others = 0;
+    x->messages = x->available = x->unavailable = x->results = x->errors = x->others = x->reflected = 0;
+    p->http.answers = p->http.errors = 0;
     p->mqtt.publishes = p->mqtt.acks = 0;
 }
 
@@ -225,6 +262,8 @@ bool job_start(struct peers *p, struct str line)
     p->xmpp.ud = p;
     p->mqtt.acked = j->kind->send == send_promise ? acked : NULL;
     p->mqtt.ud = p;
+    p->http.answered = http_answered;
+    p->http.ud = p;
     if (j->kind->ready == never)
         peer_drop(&p->xmpp.peer), p->xmpp.state = XMPP_CLOSED;
     return true;
@@ -247,8 +286,9 @@ void job_counts(const struct peers *p, struct strbuf *out)
     const struct xmpp_peer *x = &p->xmpp;
     strbuf_printf(out,
                   " sent=%" PRIu64 " messages=%" PRIu64 " errors=%" PRIu64 " available=%" PRIu64 " unavailable=%" PRIu64
-                  " results=%" PRIu64 " publishes=%" PRIu64,
-                  p->job.sent, x->messages, x->errors, x->available, x->unavailable, x->results, p->mqtt.publishes);
+                  " results=%" PRIu64 " publishes=%" PRIu64 " reflected=%" PRIu64,
+                  p->job.sent, x->messages, x->errors + p->http.errors, x->available, x->unavailable, x->results,
+                  p->mqtt.publishes, x->reflected);
 }
 
 static void finish(struct peers *p, struct strbuf *out)

@@ -3,6 +3,7 @@
 #ifndef SPANDREL_BENCH_JOB_H
 #define SPANDREL_BENCH_JOB_H
 
+#include "http_peer.h"
 #include "mqtt_peer.h"
 #include "xmpp_peer.h"
 
@@ -11,6 +12,7 @@ struct job_kind;
 struct job {
     const struct job_kind *kind; // NULL: none runs
     uint64_t count, devices, users, base, qos, gap_us;
+    uint64_t keys;   // of webhooks: with an Idempotency-Key each
     uint64_t window; // stanzas without an answer: an adapter takes 256 commands at a time
     uint64_t wanted; // answers that end it
     uint64_t sent;
@@ -24,6 +26,7 @@ struct job {
 struct peers {
     struct xmpp_peer xmpp;
     struct mqtt_peer mqtt;
+    struct http_peer http;
     struct job job;
 };
 

@@ -16,10 +16,47 @@ static struct str attr(struct str head, const char *name)
     return value;
 }
 
+// A room lets in who comes.
+static void enter(struct xmpp_peer *x, struct str room, struct str who)
+{
+    strbuf_printf(&x->peer.out,
+                  "<presence from='" STR_FMT "' to='" STR_FMT "'><x xmlns='http://jabber.org/protocol/muc#user'>"
+                  "<item affiliation='none' role='participant'/><status code='110'/></x></presence>"
+                  "<message type='groupchat' from='" STR_FMT "' to='" STR_FMT "'><subject/></message>",
+                  STR_ARG(room), STR_ARG(who), STR_ARG(room), STR_ARG(who));
+}
+
+static bool is_room(struct str to)
+{
+    return str_find_str(to, STR("@rooms.bench")) > 0;
+}
+
+// What is said in a room comes back, as of the nick that all have there.
+static void reflect(struct xmpp_peer *x, struct str all, struct str head)
+{
+    struct str room = attr(head, " to='"), who = attr(head, " from='");
+    x->reflected++;
+    strbuf_printf(&x->peer.out, "<message type='groupchat' from='" STR_FMT "/bench' to='" STR_FMT "' id='" STR_FMT "'>",
+                  STR_ARG(room), STR_ARG(who), STR_ARG(attr(head, " id='")));
+    strbuf_str(&x->peer.out, str_sub(all, head.n + 1, all.n));
+}
+
+// Whoever asks is in the room; its archive knows nothing.
+static void answer(struct xmpp_peer *x, struct str head)
+{
+    strbuf_printf(
+        &x->peer.out,
+        "<iq type='result' from='" STR_FMT "' to='" STR_FMT "' id='" STR_FMT "'>"
+        "<fin xmlns='urn:xmpp:mam:2' complete='true'><set xmlns='http://jabber.org/protocol/rsm'/></fin></iq>",
+        STR_ARG(attr(head, " to='")), STR_ARG(attr(head, " from='")), STR_ARG(attr(head, " id='")));
+}
+
 static void presence(struct xmpp_peer *x, struct str head)
 {
-    struct str type = attr(head, " type='"), from = attr(head, " from='");
-    if (!type.n)
+    struct str type = attr(head, " type='"), from = attr(head, " from='"), to = attr(head, " to='");
+    if (!type.n && is_room(to))
+        enter(x, to, from);
+    else if (!type.n)
         x->available++;
     else if (!str_eq_c(type, "unavailable"))
         x->others++;
@@ -36,10 +73,14 @@ static void stanza(struct xmpp_peer *x, struct str all)
     struct str head = str_sub(all, 0, (size_t)end);
     if (str_eq_c(attr(head, " type='"), "error"))
         x->errors++;
+    else if (str_starts(head, STR("<message")) && is_room(attr(head, " to='")))
+        reflect(x, all, head);
     else if (str_starts(head, STR("<message")))
         x->messages++;
     else if (str_starts(head, STR("<presence")))
         presence(x, head);
+    else if (is_room(attr(head, " to='")))
+        answer(x, head);
     else if (str_eq_c(attr(head, " to='"), BENCH_DOMAIN))
         strbuf_str(&x->peer.out, all);
     else

@@ -1,5 +1,6 @@
 /* A fake XMPP server on its component port (XEP-0114): takes any secret, echoes what the component says to itself,
- * counts all else. It reads no XML but tags. */
+ * counts all else. It reads no XML but tags. It also has a room for each address of rooms.bench, which lets everybody
+ * in and sends what is said there back to who said it. */
 #ifndef SPANDREL_BENCH_XMPP_PEER_H
 #define SPANDREL_BENCH_XMPP_PEER_H
 
@@ -14,6 +15,7 @@ struct xmpp_peer {
     size_t scanned;       // of peer.in
     int depth;
     uint64_t messages, available, unavailable, results, errors, others; // stanzas that came
+    uint64_t reflected;                                                 // of the messages: those to rooms
     // A device went away; may be NULL.
     void (*gone)(void *ud, unsigned device);
     void *ud;
