@@ -6,6 +6,7 @@ import shutil
 
 import servers
 from bridge import ROOT, Bridge, binary
+from demo import PNG
 
 DOMAIN = "example.org"
 COMPONENT = "bridge.example.org"
@@ -63,6 +64,7 @@ def make_files(directory):
         path = directory / name
         path.touch(0o600)
         path.write_text(content + "\n")
+    (directory / "alerts.png").write_bytes(PNG)
     return directory
 
 
