@@ -62,7 +62,8 @@ bool deliver_full(const struct source *s)
            (lane_unfenced(l) >= s->max_records || l->bytes >= s->max_bytes || l->next - l->trimmed >= LANE_SPAN / 2);
 }
 
-// Refuses only what a restart could not tell from nonsense: the answers wait long before.
+// Refuses only what a restart could not tell from nonsense: the answers wait long before. Who asks to be told does not
+// wait: it would be asked again meanwhile, and again.
 enum err deliver_accept(struct bridge *b, const struct event *ev, struct effects *out, const struct identity *id)
 {
     struct source *s = &b->sources[id->source];
@@ -83,6 +84,8 @@ enum err deliver_accept(struct bridge *b, const struct event *ev, struct effects
         record.id = arena_printf(out->arena, STR_FMT "-%llu", STR_ARG(ev->id), (unsigned long long)l->next);
         hash = lane_hash(record.id);
     }
+    if ((ev->flags & EVENT_TELL) && deliver_full(s))
+        return ERR_AGAIN;
     if (l->next - l->trimmed >= LANE_SPAN)
         return ERR_LIMIT;
     uint64_t number = lane_add(l, hash, record.body.n, b->now);
@@ -116,9 +119,9 @@ static void park(struct bridge *b, struct effects *out, struct source *s, uint64
 
 void deliver_answer(struct bridge *b, struct effects *out, const struct event *ev)
 {
-    bool gated = ev->flags & EVENT_DURABLE;
+    bool gated = ev->flags & EVENT_DURABLE, waits = !(ev->flags & EVENT_TELL);
     struct source *s = source_of(b, ev->adapter);
-    if (s && s->lane && (s->lane->parked_count || (gated && deliver_full(s))))
+    if (s && s->lane && waits && (s->lane->parked_count || (gated && deliver_full(s))))
         park(b, out, s, ev->token, gated);
     else
         say_journaled(b, out, ev->adapter, ev->token, gated);

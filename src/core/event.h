@@ -111,8 +111,9 @@ enum event_flag {
     EVENT_HIDDEN_BODY = 128,  // log no length, no body
     EVENT_AGAIN = 256,        // MESSAGE A: it may have been posted before, under this id
     EVENT_RETRACT = 512,      // MESSAGE A, SAY n: `replace` is taken back (XEP-0424)
-    EVENT_TELL = 2048,        // MESSAGE A to people, durable: the adapter wants SETTLED; of rooms it gets one anyway
-    EVENT_SUBJECT = 1024,     // HEARD N: the room's subject, in `body`; it ends what the room tells who enters
+    EVENT_TELL = 2048,    // MESSAGE A, durable: the adapter wants SETTLED (of rooms it gets one anyway), and REFUSED
+                          // with ERR_AGAIN where its answer would wait for room
+    EVENT_SUBJECT = 1024, // HEARD N: the room's subject, in `body`; it ends what the room tells who enters
 };
 
 // What the presence of an occupant elsewhere says beside itself: status codes of XEP-0045 section 15.6.2, as a set.

@@ -107,13 +107,38 @@ static void test_it_is_too_old(void **state)
     assert_int_equal(t.err, ERR_TIMEOUT);
 }
 
+// Its answer does not wait for room: who asks it would ask again, and each time it would be taken.
+static void test_it_is_refused_when_too_much_waits(void **state)
+{
+    struct journal *j = *state;
+    struct bridge_adapter adapters[3];
+    struct bridge_config cfg = j->cfg;
+    struct errmsg msg;
+    memcpy(adapters, cfg.adapters, sizeof adapters);
+    adapters[0].max_records = 3;
+    cfg.adapters = adapters;
+    assert_int_equal(bridge_reconfigure(j->c.b, &cfg, &msg), ERR_OK);
+    journal_do(j, &(struct event){.kind = EV_LINK_DOWN, .component = 1});
+    size_t before = j->token_count;
+    for (unsigned i = 0; i < 5; i++) {
+        char id[8];
+        (void)snprintf(id, sizeof id, "w%u", i);
+        struct event ev = journal_event(HOME, "lamp", id, 1 + i);
+        ev.flags |= EVENT_TELL;
+        ev.user = core_jid("alice@example.org");
+        journal_do(j, &ev);
+        assert_int_equal(j->refused, i < 3 ? 0 : i - 2);
+        assert_int_equal(j->token_count - before, i < 3 ? i + 1 : 3);
+    }
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, journal_setup, journal_teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_it_has_arrived),      TEST(test_nobody_is_there), TEST(test_it_is_tried_again),
-        TEST(test_it_is_tried_in_vain), TEST(test_it_is_too_old),
+        TEST(test_it_is_tried_in_vain), TEST(test_it_is_too_old),   TEST(test_it_is_refused_when_too_much_waits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
