@@ -1,5 +1,6 @@
 """What was accepted while the server was down, and through a kill of the bridge, is said: all of it, once, in order."""
 import asyncio
+import http.client
 
 import pytest
 
@@ -10,12 +11,12 @@ LATE = 10  # seconds after which a message says when it was meant
 
 
 def hooks_of(bridge):
-    return {name: {"rooms": [bridge.room(name)], "rate": {"per_second": 0}} for name in ("down", "killed", "rooms")}
+    return {name: {"rooms": [bridge.room(name)], "rate": {"per_second": 0}} for name in ("down", "killed", "rooms", "often")}
 
 
 @pytest.fixture(scope="module")
 def hooks(xmpp):
-    bridge = Hooks(xmpp, hooks_of, {"limits": {"per_room": 0}})
+    bridge = Hooks(xmpp, hooks_of, {"limits": {"per_room": 0, "per_source": 0}})
     try:
         yield bridge.start()
         bridge.finish()
@@ -77,6 +78,37 @@ async def test_a_kill_of_the_bridge_is_seen_by_nobody_in_the_room(hooks):
         assert await heard(alice, room, 1) == (["after"], [False])
         await alice.expect_none(kind="message", type="groupchat", where=lambda m: m["body"])
         await alice.expect_none(kind="presence", frm=f"{room}/killed")
+
+
+async def post_all(hooks, hook, bodies, taken):
+    """As a sender that repeats what was not answered; `taken` grows by what was."""
+    for body in bodies:
+        while True:
+            try:
+                status, _, _ = await hooks.post(hook, {"body": body}, idempotency_key=body)
+            except (OSError, http.client.HTTPException):
+                continue
+            if status == 202:
+                taken.append(body)
+                break
+
+
+async def test_kills_while_posts_come(hooks):
+    """Wherever a kill falls between a post and its reflection: nothing is lost, said twice or out of order."""
+    room, taken = hooks.room("often"), []
+    bodies = [f"post {n:03d}" for n in range(200)]
+    async with Client(hooks.xmpp, "alice") as alice:
+        await alice.make_room(room, "alice")
+        posting = asyncio.ensure_future(post_all(hooks, "often", bodies, taken))
+        for kill in range(1, 6):
+            await hooks.until(lambda k=kill: len(taken) > k * 30 + k, what="post")
+            hooks.kill()
+            hooks.start()
+        await posting
+        assert taken == bodies
+        assert (await heard(alice, room, len(bodies)))[0] == bodies
+        assert (await hooks.post("often", {"body": "after"}, prefer="wait=20"))[0] == 200
+        assert (await heard(alice, room, 1))[0] == ["after"]
 
 
 async def test_a_kill_while_the_server_is_down(hooks):
