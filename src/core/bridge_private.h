@@ -250,7 +250,7 @@ struct guest *guest_take(struct bridge *b, const struct identity *id,
                          const struct jid *room);                        // NULL: there are too many
 struct guest *guest_met(const struct bridge *b, const struct event *ev); // the one an N event is to; NULL: none
 void guest_wish(struct bridge *b, struct effects *out, struct guest *g, struct str nick);
-// It may have said, before then, what nothing is known of any more.
+// It may have said, in a process that ended shortly before then, what nothing is known of any more.
 void guest_suspect(struct bridge *b, struct guest *g, int64_t then);
 // It has something to say: enters, when it is out and may try.
 void guest_come(struct bridge *b, struct effects *out, struct guest *g);

@@ -14,7 +14,8 @@
 
 enum {
     BACK_MAX = 300000,
-    SINCE_MS = 10000, // clocks differ: the past is asked about from so long before
+    SUSPECT_MS = 300000, // what a process said last before it ended, and how long the next was in coming
+    SINCE_MS = 10000,    // clocks differ: the past is asked about from so long before
 };
 
 void guests_look(struct bridge *b, int64_t at)
@@ -169,7 +170,7 @@ static int64_t unsure_since(const struct bridge *b, const struct guest *g)
 
 void guest_suspect(struct bridge *b, struct guest *g, int64_t then)
 {
-    int64_t before = then - LANE_KEPT_MS, known = unsure_since(b, g);
+    int64_t before = then - SUSPECT_MS, known = unsure_since(b, g);
     if (!g->unsure)
         post_again(b, g);
     g->unsure = g->nameless = true;

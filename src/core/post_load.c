@@ -60,7 +60,7 @@ enum err post_restore_record(struct bridge *b, const struct row *row)
     lane_entry(g->lane, row->number)->until = x.life ? at + x.life : 0;
     lane_entry(g->lane, row->number)->turn = (uint64_t)x.turn;
     if (x.again && row->number > g->lane->settled)
-        guest_suspect(b, g, at);
+        guest_suspect(b, g, at - RETRIED_MS); // its process had begun no earlier
     if ((uint64_t)x.turn > b->venues.turn)
         b->venues.turn = (uint64_t)x.turn;
     if (x.nick.n && !g->wish)

@@ -4,6 +4,10 @@
 
 #include "core/bridge_private.h"
 
+enum {
+    RETRIED_MS = 600000, // so long after a process has begun comes again what the one before it had taken
+};
+
 // What a record has beside its text, in a column of its own.
 struct extra {
     struct str nick, replace, reply, url;

@@ -18,11 +18,10 @@ enum {
     BODY_MAX = 65536, // bytes of a record
     ID_MAX = 1000,    // as in deliver.c
     URL_MAX = 4096,
-    LATE_MS = 10000,     // what is said later than that says when it was meant
-    ROW_MS = 100,        // between two rows of a lane, while more is said
-    POST_EFFECTS = 8,    // what one message takes of a step at most
-    RETRIED_MS = 600000, // so long after a process has begun comes again what the one before it had taken
-    MARK = 0x1f,         // between the parts of a record's extra
+    LATE_MS = 10000,  // what is said later than that says when it was meant
+    ROW_MS = 100,     // between two rows of a lane, while more is said
+    POST_EFFECTS = 8, // what one message takes of a step at most
+    MARK = 0x1f,      // between the parts of a record's extra
 };
 
 /* What a record has beside its text */
@@ -209,7 +208,7 @@ enum err post_accept(struct bridge *b, const struct event *ev, struct effects *o
                       .again = may_be_said(b, ev)};
     guest_wish(b, out, g, ev->nick);
     if (x.again)
-        guest_suspect(b, g, b->now);
+        guest_suspect(b, g, b->began);
     add(b, out, g, &record, &x);
     return ERR_OK;
 }
