@@ -1,6 +1,7 @@
 /* What rooms elsewhere tell of our guests and of others: who is in, who is out and why, what was said, what is refused.
  */
 #include "core/guest_private.h"
+#include "core/post_private.h"
 
 #include "base/utf8.h"
 
@@ -181,6 +182,8 @@ void heard_in(struct bridge *b, const struct event *ev, struct effects *out)
     bool past = (ev->flags & EVENT_SNAPSHOT) && learns; // at other times an occupant may have forged that
     if (past && nameless_said(b, out, g->venue, ev))
         return;
+    if (past && ev->id.n && (who == g || g->nameless) && b->now - b->began < RETRIED_MS)
+        guest_recall(g, lane_hash(ev->id));
     if (!who && ev->user.resource.n && !past && !(ev->flags & EVENT_SUBJECT))
         g->venue->last.guest = NULL;
     if ((ev->flags & EVENT_SUBJECT) && g->state == GUEST_LEARNING)

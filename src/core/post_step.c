@@ -174,7 +174,7 @@ static void again(struct bridge *b, struct effects *out, struct guest *g, const 
 }
 
 // What is not known here may have been said by a process that ended before its row was on the disk. Services name all
-// that they send: only then is it worth a look at the room's past.
+// that they send: only then is it worth a look at the room's past, one for each guest, which keeps what it saw there.
 static bool may_be_said(const struct bridge *b, const struct event *ev)
 {
     return (ev->flags & EVENT_AGAIN) && b->now - b->began < RETRIED_MS;
@@ -194,6 +194,11 @@ enum err post_accept(struct bridge *b, const struct event *ev, struct effects *o
         again(b, out, g, ev, known);
         return ERR_OK;
     }
+    bool doubtful = may_be_said(b, ev);
+    if (doubtful && guest_recalls(g, lane_hash(ev->id))) {
+        told_settled(b, out, g, ev->id, STR_NONE, STR_NONE);
+        return ERR_OK;
+    }
     if (full(b, g))
         return ERR_AGAIN;
     struct event record = *ev;
@@ -205,10 +210,11 @@ enum err post_accept(struct bridge *b, const struct event *ev, struct effects *o
                       .url = ev->url,
                       .life = (int64_t)ev->number,
                       .retract = ev->flags & EVENT_RETRACT,
-                      .again = may_be_said(b, ev)};
+                      .again = doubtful && (!g->looked || g->unsure)};
     guest_wish(b, out, g, ev->nick);
-    if (x.again)
+    if (x.again && !g->looked)
         guest_suspect(b, g, b->began);
+    g->looked = g->looked || x.again;
     add(b, out, g, &record, &x);
     return ERR_OK;
 }

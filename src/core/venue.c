@@ -225,9 +225,27 @@ void guest_remove(struct venues *t, struct guest *g)
     mem_free(g->was);
     mem_free(g->wish);
     mem_free(g->reason);
+    mem_free(g->past_ids);
     mem_free(g);
     if (list_empty(&v->guests))
         venue_remove(t, v);
+}
+
+void guest_recall(struct guest *g, uint64_t hash)
+{
+    if (!g->past_ids)
+        g->past_ids = mem_zalloc(GUEST_PAST, sizeof *g->past_ids);
+    if (g->past_count < GUEST_PAST && !guest_recalls(g, hash))
+        g->past_ids[g->past_count++] = hash;
+}
+
+bool guest_recalls(const struct guest *g, uint64_t hash)
+{
+    for (size_t i = 0; i < g->past_count; i++) {
+        if (g->past_ids[i] == hash)
+            return true;
+    }
+    return false;
 }
 
 struct guest *guest_of_lane(const struct venues *t, struct str name)

@@ -77,7 +77,10 @@ struct guest {
     int64_t kicked;      // when it was kicked last
     int64_t invited;     // when it last followed an invitation
     int64_t asked, past; // ASKING, wall ms: since when the archive was asked; how far it has answered
-    int64_t row_at;      // when its lane's row was written last
+    bool looked;         // at the room's past, for what its adapter says that it may have posted before
+    uint64_t *past_ids;  // owned: hashes of what it saw there; NULL before any
+    size_t past_count;
+    int64_t row_at; // when its lane's row was written last
     enum role role;
     size_t letters;    // about what it did not say
     struct lane *lane; // what it is to say
@@ -151,6 +154,10 @@ size_t venue_in(const struct venue *v);                                  // gues
 // Makes a guest, out of the room, with an empty lane of this name.
 struct guest *guest_add(struct venues *t, struct venue *v, uint32_t identity, uint16_t source, struct str name);
 // With its lane; its venue goes with the last of its guests.
+// What the room has heard before this process: so much is kept, the first of it.
+enum { GUEST_PAST = 2048 };
+void guest_recall(struct guest *g, uint64_t hash);
+bool guest_recalls(const struct guest *g, uint64_t hash);
 void guest_remove(struct venues *t, struct guest *g);
 struct guest *guest_of_lane(const struct venues *t, struct str name);
 bool guest_is_in(const struct guest *g); // as far as is known: its room sends it what is said there

@@ -51,6 +51,36 @@ static void test_named_by_its_source_soon_after_a_start(void **state)
     assert_int_equal(rig_said(room, "b"), 1);
 }
 
+// Said before their rows were on the disk, and posted again by a source that had no answer: one look finds them all.
+static void test_said_by_a_process_that_was_killed(void **state)
+{
+    struct rig *r = *state;
+    struct rig_room *room = &r->room[0];
+    static const char *const ids[] = {"a0", "a1", "a2"}, *const fresh[] = {"b0", "b1", "b2"};
+    room->archive = true;
+    rig_post(r, "lamp", "first");
+    r->j.hold = true;
+    for (size_t i = 0; i < 3; i++)
+        rig_post(r, "lamp", ids[i]);
+    rig_kill(r);
+    r->j.hold = false;
+    rig_link(r, true);
+    rig_pass(r, 1000);
+    for (size_t i = 0; i < 3; i++) {
+        post_again(r, ids[i]);
+        rig_pass(r, 1000);
+        assert_int_equal(rig_said(room, ids[i]), 1);
+        assert_int_equal(rig_settled(r, ids[i], ERR_OK), 2); // by each process
+    }
+    unsigned looks = room->catchups + room->enters;
+    assert_true(room->catchups > 0);
+    for (size_t i = 0; i < 3; i++) {
+        post_again(r, fresh[i]);
+        assert_int_equal(rig_said(room, fresh[i]), 1);
+    }
+    assert_int_equal(room->catchups + room->enters, looks);
+}
+
 // Its sender was told that nothing was posted.
 static void test_taken_back_and_posted_again(void **state)
 {
@@ -99,6 +129,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_named_by_its_source_long_after_the_start, rig_setup, rig_teardown),
         cmocka_unit_test_setup_teardown(test_named_by_its_source_soon_after_a_start, rig_setup, rig_teardown),
+        cmocka_unit_test_setup_teardown(test_said_by_a_process_that_was_killed, rig_setup, rig_teardown),
         cmocka_unit_test_setup_teardown(test_taken_back_and_posted_again, rig_setup, rig_teardown),
         cmocka_unit_test_setup_teardown(test_taken_back_posted_again_and_killed, rig_setup, rig_teardown),
     };
