@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <sys/random.h>
 
-void rng_bytes(void *out, size_t n)
+static void from_kernel(void *out, size_t n)
 {
     unsigned char *at = out;
     while (n > 0) {
@@ -18,6 +18,27 @@ void rng_bytes(void *out, size_t n)
             n -= (size_t)got;
         }
     }
+}
+
+/* A call of the kernel for each id would cost more than the id: some are taken ahead. Bytes that were handed out are
+ * gone from there. A child of fork() would have the same ones: there is none that asks. */
+void rng_bytes(void *out, size_t n)
+{
+    static _Thread_local struct {
+        unsigned char bytes[512];
+        size_t left;
+    } ahead;
+    if (n > sizeof ahead.bytes / 8) {
+        from_kernel(out, n);
+        return;
+    }
+    if (n > ahead.left) {
+        from_kernel(ahead.bytes, sizeof ahead.bytes);
+        ahead.left = sizeof ahead.bytes;
+    }
+    ahead.left -= n;
+    memcpy(out, ahead.bytes + ahead.left, n);
+    memset(ahead.bytes + ahead.left, 0, n);
 }
 
 // splitmix64, to spread a small seed over the state.

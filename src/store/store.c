@@ -32,6 +32,8 @@
 #include <time.h>
 
 enum { RETRY_SECONDS = 1, LOOK_SECONDS = 1, SAY_SECONDS = 60, SCRUB_AGAIN_SECONDS = 3600 };
+// A batch is much from so many rows on; then the next one gathers for so long behind it, or until it has so many.
+enum { GATHER_FROM = 16, GATHER_US = 1000, GATHER_ROWS = 256 };
 
 static const char displaced_why[] = "the state directory was moved, removed or replaced while in use";
 
@@ -51,6 +53,8 @@ struct store {
     struct list_node asked, answered; // struct store_fetch
     struct store_snapshot snapshot;   // the thread's while `copying`
     bool stopping, pressed;           // pressed: a flush waits
+    bool much;                        // the last batch had many rows
+    uint64_t written;                 // monotonic us: when it was
     bool copying;
     _Atomic uint64_t scrub; // monotonic us at which the file is to be written anew; 0: never
     uint64_t failures;
@@ -132,6 +136,8 @@ static void count_success(struct store *s, uint64_t took_us)
         log_info(&log_store, LOG_MSG("writing works again"), LOG_INT("rows", s->writing->count));
     s->stat.batches++;
     s->stat.rows += s->writing->count;
+    s->much = s->writing->count >= GATHER_FROM;
+    s->written = now_us();
     s->stat.last_commit_us = took_us;
     s->stat.failing = false;
     s->stat.error = STR_NONE;
@@ -268,17 +274,38 @@ static void scrub(struct store *s)
     (void)atomic_compare_exchange_strong(&s->scrub, &none, now_us() + (uint64_t)SCRUB_AGAIN_SECONDS * 1000000);
 }
 
+// Whether the rows that wait may wait for more: with the lock.
+static bool may_gather(const struct store *s)
+{
+    size_t rows = s->collecting->count;
+    return s->much && rows > 0 && rows < GATHER_ROWS && !s->writing->count && !s->stopping && !s->pressed &&
+           !s->stat.failing && !s->copying && list_empty(&s->asked);
+}
+
+/* While much is to be written, a commit waits a moment for the rows that come meanwhile: each costs writes to the disk
+ * and a wait for it, however few rows it has. What comes when little does, and a flush, is written at once. */
+static void gather(struct store *s)
+{
+    uint64_t until_us = s->written + GATHER_US;
+    struct timespec until = {.tv_sec = (time_t)(until_us / 1000000), .tv_nsec = (long)(until_us % 1000000) * 1000};
+    while (may_gather(s) && now_us() < until_us)
+        (void)pthread_cond_timedwait(&s->wake, &s->lock, &until);
+}
+
 // Waits for rows or questions, and looks meanwhile whether all is in its place; false at the end. With the lock.
 static bool wait_for_work(struct store *s)
 {
+    gather(s);
     while (!take_batch(s) && list_empty(&s->asked) && !s->copying) {
         if (s->stopping)
             return false;
         struct timespec until;
         (void)clock_gettime(CLOCK_MONOTONIC, &until);
         until.tv_sec += LOOK_SECONDS;
-        if (pthread_cond_timedwait(&s->wake, &s->lock, &until) == 0)
+        if (pthread_cond_timedwait(&s->wake, &s->lock, &until) == 0) {
+            gather(s);
             continue;
+        }
         (void)pthread_mutex_unlock(&s->lock);
         look(s);
         if (!s->copying)
@@ -560,7 +587,7 @@ void store_put(struct store *s, const struct row *row)
     store_batch_put(s->collecting, row);
     atomic_store(&s->last, s->collecting->number);
     // It looks for rows by itself when it is not idle.
-    if (s->threaded && s->collecting->count == 1)
+    if (s->threaded && (s->collecting->count == 1 || s->collecting->count == GATHER_ROWS))
         (void)pthread_cond_signal(&s->wake);
     (void)pthread_mutex_unlock(&s->lock);
 }

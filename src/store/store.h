@@ -1,9 +1,9 @@
 /* The store: one SQLite database in the state directory, written by a thread of its own.
  *
- * Rows are copied into the batch that is being collected; the thread commits whatever waits as soon as it is idle
- * (group commit, WAL, synchronous=FULL). Batches are numbered from 1; all rows put before store_batch() returned n are
- * durable when store_committed() >= n. A failed fsync aborts the process: what was not acknowledged is asked for again
- * by its source. */
+ * Rows are copied into the batch that is being collected; the thread commits whatever waits as soon as it is idle, and
+ * while much comes, 1 ms later (group commit, WAL, synchronous=FULL). Batches are numbered from 1; all rows put before
+ * store_batch() returned n are durable when store_committed() >= n. A failed fsync aborts the process: what was not
+ * acknowledged is asked for again by its source. */
 #ifndef SPANDREL_STORE_STORE_H
 #define SPANDREL_STORE_STORE_H
 

@@ -7,20 +7,36 @@
 #include <openssl/evp.h>
 #include <openssl/params.h>
 
-static void digest(const EVP_MD *md, struct str data, uint8_t *out)
+/* An algorithm, and what works with it: OpenSSL looks it up by name each time it is not handed over, which takes longer
+ * than the digest of a token. They live as long as their thread. */
+struct digest {
+    const char *name;
+    EVP_MD *md;
+    EVP_MD_CTX *ctx;
+};
+
+static void digest(struct digest *d, struct str data, uint8_t *out)
 {
-    if (EVP_Digest(data.n ? data.p : "", data.n, out, NULL, md, NULL) != 1)
-        err_fatal("OpenSSL has no %s", EVP_MD_get0_name(md));
+    if (!d->ctx) {
+        d->md = EVP_MD_fetch(NULL, d->name, NULL);
+        d->ctx = EVP_MD_CTX_new();
+    }
+    bool ok = d->md && d->ctx && EVP_DigestInit_ex2(d->ctx, d->md, NULL) &&
+              (data.n == 0 || EVP_DigestUpdate(d->ctx, data.p, data.n)) && EVP_DigestFinal_ex(d->ctx, out, NULL);
+    if (!ok)
+        err_fatal("OpenSSL has no %s", d->name);
 }
 
 void hash_sha1(struct str data, uint8_t out[20])
 {
-    digest(EVP_sha1(), data, out);
+    static _Thread_local struct digest sha1 = {"SHA1", NULL, NULL};
+    digest(&sha1, data, out);
 }
 
 void hash_sha256(struct str data, uint8_t out[32])
 {
-    digest(EVP_sha256(), data, out);
+    static _Thread_local struct digest sha256 = {"SHA256", NULL, NULL};
+    digest(&sha256, data, out);
 }
 
 size_t hash_hmac(enum hash_hmac algorithm, struct str key, const struct str *parts, size_t count,

@@ -251,6 +251,14 @@ static void on_commit(void *ud)
     (void)pthread_mutex_unlock(&t->lock);
 }
 
+static void await_commit(struct told *told)
+{
+    (void)pthread_mutex_lock(&told->lock);
+    while (told->committed < store_batch(told->store))
+        (void)pthread_cond_wait(&told->cond, &told->lock);
+    (void)pthread_mutex_unlock(&told->lock);
+}
+
 static void test_notify(void **state)
 {
     struct store *s = open_ok(*state);
@@ -258,13 +266,30 @@ static void test_notify(void **state)
     store_on_commit(s, on_commit, &told);
     for (unsigned i = 0; i < 50; i++) {
         put_numbered(s, i);
-        (void)pthread_mutex_lock(&told.lock);
-        while (told.committed < store_batch(s))
-            (void)pthread_cond_wait(&told.cond, &told.lock);
-        (void)pthread_mutex_unlock(&told.lock);
+        await_commit(&told);
     }
     store_close(s);
     assert_in_range(told.calls, 50, 51);
+}
+
+// What comes behind many rows waits for others, and when none come it is written all the same.
+static void test_alone_behind_many(void **state)
+{
+    struct store *s = open_ok(*state);
+    struct told told = {.store = s, .lock = PTHREAD_MUTEX_INITIALIZER, .cond = PTHREAD_COND_INITIALIZER};
+    store_on_commit(s, on_commit, &told);
+    for (unsigned round = 0; round < 30; round++) {
+        for (unsigned i = 0; i < 300; i++)
+            put_numbered(s, i);
+        await_commit(&told);
+        put_numbered(s, 300 + round);
+        await_commit(&told);
+    }
+    struct rows rows;
+    rows_load(&rows, s);
+    assert_int_equal(rows.count, 330);
+    rows_finish(&rows);
+    store_close(s);
 }
 
 // While the disk works, rows gather: far fewer commits than rows.
@@ -359,10 +384,13 @@ static void test_forget(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        IN_DIRECTORY(test_round_trip),    IN_DIRECTORY(test_gone),       IN_DIRECTORY(test_last_wins),
-        IN_DIRECTORY(test_load_order),    IN_DIRECTORY(test_load_stops), IN_DIRECTORY(test_batches),
-        IN_DIRECTORY(test_close_commits), IN_DIRECTORY(test_notify),     IN_DIRECTORY(test_group_commit),
-        IN_DIRECTORY(test_threads),       cmocka_unit_test(test_memory), cmocka_unit_test(test_forget),
+        IN_DIRECTORY(test_round_trip),        IN_DIRECTORY(test_gone),
+        IN_DIRECTORY(test_last_wins),         IN_DIRECTORY(test_load_order),
+        IN_DIRECTORY(test_load_stops),        IN_DIRECTORY(test_batches),
+        IN_DIRECTORY(test_close_commits),     IN_DIRECTORY(test_notify),
+        IN_DIRECTORY(test_group_commit),      IN_DIRECTORY(test_threads),
+        IN_DIRECTORY(test_alone_behind_many), cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_forget),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -139,7 +139,7 @@ static void test_close_when_full(void **state)
 // In a child, as RLIMIT_FSIZE cannot be set for a thread: the real error of a real file system.
 static int full_by_limit(const struct fixture *f)
 {
-    struct rlimit limit = {.rlim_cur = 64 * 1024, .rlim_max = RLIM_INFINITY};
+    struct rlimit limit = {.rlim_cur = 128 * 1024, .rlim_max = RLIM_INFINITY};
     struct store_stat stat;
     struct store *s;
     unsigned n = 0;
