@@ -96,7 +96,9 @@ static const struct webhook_profile *named(const struct webhook_profile *configu
 static const struct webhook_profile *resolve(const struct webhook_profile *p, const struct webhook_input *in,
                                              size_t *used)
 {
-    *used = 0;
+    *used = in->settled_used;
+    if (in->settled)
+        return in->settled;
     if (!p)
         p = webhook_profile_find(STR("auto"));
     const struct webhook_profile *other = named(p, in);
@@ -118,10 +120,19 @@ const struct webhook_profile *webhook_profile_resolve(const struct webhook_profi
     return resolve(configured, in, &used);
 }
 
-bool webhook_profile_method(const struct webhook_profile *configured, const struct webhook_input *in,
-                            const char **allow)
+const struct webhook_profile *webhook_profile_settle(const struct webhook_profile *configured, struct webhook_input *in)
 {
-    const struct webhook_profile *p = webhook_profile_resolve(configured, in);
+    in->settled = NULL;
+    in->settled_used = 0;
+    size_t used;
+    const struct webhook_profile *p = resolve(configured, in, &used);
+    in->settled_used = used;
+    in->settled = p;
+    return p;
+}
+
+bool webhook_profile_takes(const struct webhook_profile *p, const struct webhook_input *in, const char **allow)
+{
     struct str rest = str_c(p->methods), one;
     *allow = p->methods;
     // Event Grid and others ask with OPTIONS before they send anything that tells what they are.
@@ -135,6 +146,12 @@ bool webhook_profile_method(const struct webhook_profile *configured, const stru
     return false;
 }
 
+bool webhook_profile_method(const struct webhook_profile *configured, const struct webhook_input *in,
+                            const char **allow)
+{
+    return webhook_profile_takes(webhook_profile_resolve(configured, in), in, allow);
+}
+
 size_t webhook_profile_body_max(const struct webhook_profile *configured, const struct webhook_input *in)
 {
     const struct webhook_profile *p = webhook_profile_resolve(configured, in);
@@ -146,7 +163,7 @@ size_t webhook_profile_body_max(const struct webhook_profile *configured, const 
 static void read_request(struct reading *r)
 {
     const char *allow;
-    if (!webhook_profile_method(r->p, r->in, &allow)) {
+    if (!webhook_profile_takes(r->p, r->in, &allow)) {
         reading_fail(r, 405, NULL, "", "%s takes %s", r->p->name, allow);
         return;
     }

@@ -49,8 +49,10 @@ struct webhook_input {
     struct str query;           // as sent, behind the "?"
     const struct http_header *headers; // as sent
     size_t header_count;
-    struct str body; // complete
-    int64_t wall;    // ms since 1970: when it came
+    struct str body;                       // complete
+    int64_t wall;                          // ms since 1970: when it came
+    const struct webhook_profile *settled; // by webhook_profile_settle(); NULL before
+    size_t settled_used;                   // segments that named it
 };
 
 // What posts of one key become.
@@ -141,6 +143,9 @@ struct webhook_outcome {
     bool generic;    // the payload was not of the profile's shape
 };
 
+// As webhook_profile_resolve(), once for all calls about this request: the others do not look again.
+const struct webhook_profile *webhook_profile_settle(const struct webhook_profile *configured,
+                                                     struct webhook_input *in);
 // The profile that reads this request: the configured one, or the one that the path names where the configured one lets
 // it ("auto": all; discord: /slack, /github), or what the headers tell where that is "auto"; it may still be "auto"
 // when only the body can tell. `configured` may be NULL for "auto". The body is not looked at.

@@ -87,7 +87,7 @@ static const char *by_shape(const json_t *value)
 static bool has_method(const struct reading *r, const char *name)
 {
     const char *allow;
-    return webhook_profile_method(webhook_profile_find(str_c(name)), r->in, &allow);
+    return webhook_profile_takes(webhook_profile_find(str_c(name)), r->in, &allow);
 }
 
 void webhook_read_auto(struct reading *r)

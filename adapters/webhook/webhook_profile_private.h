@@ -124,4 +124,7 @@ void webhook_slack_blocks(struct reading *r, struct say *s, struct webhook_post 
 // By headers alone; NULL when they tell nothing.
 const struct webhook_profile *webhook_auto_headers(const struct webhook_input *in);
 
+// Whether this profile has the request's method; *allow: those it has.
+bool webhook_profile_takes(const struct webhook_profile *p, const struct webhook_input *in, const char **allow);
+
 #endif

@@ -217,7 +217,7 @@ static bool welcome(struct webhook_request *r, const struct http_head *head)
     const char *allow = "POST";
     if (!working(r))
         return false;
-    r->profile = webhook_profile_resolve(r->hook->profile, &r->in);
+    r->profile = webhook_profile_settle(r->hook->profile, &r->in);
     if (is_messages(r) && (head->method == HTTP_METHOD_GET || head->method == HTTP_METHOD_HEAD)) {
         show_message(r);
         return false;
