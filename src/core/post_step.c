@@ -142,7 +142,7 @@ static void told_settled(struct bridge *b, struct effects *out, const struct gue
 }
 
 // A record with its row.
-static void add(struct bridge *b, struct effects *out, struct guest *g, struct event *ev, struct extra *x)
+static uint64_t add(struct bridge *b, struct effects *out, struct guest *g, struct event *ev, struct extra *x)
 {
     x->turn = (int64_t)++b->venues.turn;
     ev->blob = pack(out->arena, x);
@@ -158,6 +158,7 @@ static void add(struct bridge *b, struct effects *out, struct guest *g, struct e
     if (e->until)
         guests_look(b, e->until);
     store_record(out, g, ev, number);
+    return number;
 }
 
 // One that is known: if it has ended, its adapter has not heard so.
@@ -194,11 +195,8 @@ enum err post_accept(struct bridge *b, const struct event *ev, struct effects *o
         again(b, out, g, ev, known);
         return ERR_OK;
     }
-    bool doubtful = may_be_said(b, ev);
-    if (doubtful && guest_recalls(g, lane_hash(ev->id))) {
-        told_settled(b, out, g, ev->id, STR_NONE, STR_NONE);
-        return ERR_OK;
-    }
+    bool said = may_be_said(b, ev) && guest_recalls(g, lane_hash(ev->id));
+    bool doubtful = may_be_said(b, ev) && !said;
     if (full(b, g))
         return ERR_AGAIN;
     struct event record = *ev;
@@ -215,7 +213,11 @@ enum err post_accept(struct bridge *b, const struct event *ev, struct effects *o
     if (x.again && !g->looked)
         guest_suspect(b, g, b->began);
     g->looked = g->looked || x.again;
-    add(b, out, g, &record, &x);
+    uint64_t number = add(b, out, g, &record, &x);
+    if (said) {
+        g->lane->row_due = lane_confirm(g->lane, number, b->now) || g->lane->row_due;
+        told_settled(b, out, g, ev->id, STR_NONE, STR_NONE);
+    }
     return ERR_OK;
 }
 

@@ -229,10 +229,31 @@ static enum http_fault check_expect(struct http_message *m)
     return HTTP_FAULT_NONE;
 }
 
+// --- Connection (RFC 9110 section 7.6.1, RFC 9112 section 9.3) ---
+
+static bool has_option(const struct http_head *h, struct str option)
+{
+    for (size_t i = 0; i < h->header_count; i++) {
+        struct str rest = h->headers[i].value, one;
+        while (str_case_eq(h->headers[i].name, STR("Connection")) && rest.n) {
+            (void)str_cut(rest, ',', &one, &rest);
+            if (str_case_eq(str_trim(one), option))
+                return true;
+        }
+    }
+    return false;
+}
+
+static bool keeps_alive(const struct http_head *h)
+{
+    return !has_option(h, STR("close")) && (h->minor > 0 || has_option(h, STR("keep-alive")));
+}
+
 enum http_fault http_message_check(struct http_message *m)
 {
     enum http_fault f = check_method(m);
     m->head.header_count = m->field_count;
+    m->keep_alive = keeps_alive(&m->head);
     if (!f)
         f = check_framing(m);
     if (!f)

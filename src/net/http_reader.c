@@ -65,7 +65,6 @@ static int on_value(llhttp_t *p, const char *at, size_t n)
 static int on_headers(llhttp_t *p)
 {
     struct http_reader *r = p->data;
-    r->message->keep_alive = llhttp_should_keep_alive(p);
     r->message->head.minor = llhttp_get_http_minor(p);
     r->head_seen = true;
     p->upgrade = 0; // an offer (RFC 9110 section 7.8), not taken: the body is a body
@@ -114,6 +113,7 @@ void http_reader_init(struct http_reader *r, const struct http_reader_limits *li
     *r = (struct http_reader){.limits = *limits, .body = body, .ud = ud};
     strbuf_init(&r->kept, limits->head);
     llhttp_init(&r->parser, HTTP_REQUEST, &settings);
+    llhttp_set_lenient_keep_alive(&r->parser, 1); // whether more comes is for who owns the connection: keep_alive
     r->parser.data = r;
     begin(r);
 }
