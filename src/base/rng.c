@@ -28,7 +28,7 @@ void rng_bytes(void *out, size_t n)
         unsigned char bytes[512];
         size_t left;
     } ahead;
-    if (n > sizeof ahead.bytes / 8) {
+    if (n == 0 || n > sizeof ahead.bytes / 8) {
         from_kernel(out, n);
         return;
     }

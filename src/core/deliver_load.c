@@ -84,7 +84,8 @@ static void loaded_record(struct bridge *b, struct effects *out, const struct ow
         return;
     }
     give_up(b, out, o, ev->number - 1);
-    lane_put(l, ev, ev->number);
+    if (ev->number == l->loaded + 1) // else it had ended, and was passed over with what is missing
+        lane_put(l, ev, ev->number);
 }
 
 static void loaded_end(struct bridge *b, struct effects *out, const struct owner *o, const struct event *ev)
