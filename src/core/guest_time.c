@@ -167,9 +167,8 @@ static void each_guest(struct bridge *b, uint16_t component, void (*each)(struct
 static void link_down(struct bridge *b, struct guest *g)
 {
     bool there = guest_is_in(g) || g->state == GUEST_ENTERING || g->state == GUEST_CHECKING;
-    if (b->stopping)
-        return;
-    guest_doubt(b, g);
+    if (!b->stopping)
+        guest_doubt(b, g);
     g->venue->last.guest = NULL; // who knows what is said there now
     g->role = ROLE_NONE;
     if (!there)
