@@ -72,8 +72,7 @@ async def test_kept_over_an_outage_and_a_kill(place):
         told = [s for s in alice.inbox if s.name == "message" and s["from"].bare == contact]
         ids = [s["id"] for s in told]
         assert len(set(ids)) == 20
-        traced = place.bridge.ctl("trace", ids[0])
-        assert "with the server" in traced, traced
+        await place.bridge.until(lambda: "with the server" in place.bridge.ctl("trace", ids[0]), what="the fence")
         await place.bridge.until(lambda: int(lane(place.bridge)["queued"]) == 0, what="all to be settled")
         assert "was taken by the server" in place.bridge.ctl("trace", ids[0])
         row = lane(place.bridge)

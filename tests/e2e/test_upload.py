@@ -445,7 +445,7 @@ async def test_a_web_server_that_hangs(mosquitto):
                 alice.say(f"gate@{bridge.domain}", "get motion")
                 await alice.expect(kind="message", body="motion: no")
                 assert time.monotonic() - began < 8
-                assert "4 waiting" in bridge.ctl("status")
+                await bridge.until(lambda: "4 waiting" in bridge.ctl("status"), what="four files that wait")
                 told = await alice.expect(kind="message", body="the picture cannot be shown", timeout=60)
                 assert "timed out" in told["body"]
                 await alice.through(bridge.domain)
